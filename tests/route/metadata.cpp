@@ -40,6 +40,16 @@ TEST_CASE("a parameter accepts the texts of its type only") {
   }
 }
 
+TEST_CASE("a kind has a description for error messages") {
+  for (const auto kind : {value_kind::int32, value_kind::int64})
+    CHECK(describe(kind) == "a whole number, or is too large");
+  for (const auto kind : {value_kind::uint32, value_kind::uint64})
+    CHECK(describe(kind) == "a whole number from 0 on, or is too large");
+  CHECK(describe(value_kind::number) == "a number");
+  CHECK(describe(value_kind::boolean) == "true or false");
+  CHECK(describe(value_kind::text) == "text");
+}
+
 TEST_CASE("a kind has a JSON Schema, which may have a default") {
   CHECK(value_schema(value_kind::int32) == R"({"type":"integer","format":"int32"})");
   CHECK(value_schema(value_kind::int64, "7") == R"({"type":"integer","format":"int64","default":7})");
@@ -62,6 +72,7 @@ TEST_CASE("members that are added to a schema replace the limits of its type") {
         R"({"type":"integer","maximum":4294967295,"default":5,"minimum":1})");
   CHECK(with_schema_members(limits, R"("minimum":1,"maximum":9)") ==
         R"({"type":"integer","default":5,"minimum":1,"maximum":9})");
+  CHECK(with_schema_members(limits, R"("maximum":9)") == R"({"type":"integer","minimum":0,"default":5,"maximum":9})");
   CHECK(with_schema_members(value_schema(value_kind::uint64), R"("minimum":1)") ==
         R"({"type":"integer","minimum":1})");
 }
@@ -74,4 +85,9 @@ TEST_CASE("a route is in the OpenAPI document, not deprecated, and has status 20
   CHECK_FALSE(none.returns_optional);
   CHECK_FALSE(none.accepts_json);
   CHECK_FALSE(none.accepts_upload);
+  CHECK(none.response == response_kind::unknown);
+  const parameter_metadata parameter;
+  CHECK(parameter.source == "query");
+  CHECK_FALSE(parameter.required);
+  CHECK_FALSE(parameter.is_argument);
 }

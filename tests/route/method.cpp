@@ -35,6 +35,18 @@ TEST_CASE("Allow has a fixed order, HEAD if it has GET, and always OPTIONS (RFC 
   CHECK(set.has(method::del));
   CHECK_FALSE(set.has(method::post));
   CHECK_FALSE(set.has(method::any));
+  for (const auto m : {method::head, method::post, method::put, method::patch, method::options}) set.add(m);
+  CHECK(set.has(method::any));
+}
+
+TEST_CASE("a set without one of the methods does not have all") {
+  for (int missing = 0; missing < 7; ++missing) {
+    method_set set;
+    for (int i = 0; i < 7; ++i) {
+      if (i != missing) set.add(static_cast<method>(i));
+    }
+    CHECK_FALSE(set.has(method::any));
+  }
 }
 
 TEST_CASE("any adds all methods") {

@@ -84,7 +84,11 @@ TEST_CASE("a malformed pattern is rejected with the offset and the reason") {
       {"/a\x7F", "control character (at offset 2)"},
       {std::string_view("/a\0", 3), "control character (at offset 2)"},
       {"/z%C3%BCrich", "percent-encoded character; write the character itself (at offset 2)"},
+      {"/a%00", "percent-encoded character; write the character itself (at offset 2)"},
       {"/z\xFCrich", "not UTF-8"},
+      {"/{a b}", "pattern '/{a b}': "},
+      {"/a\tb", "pattern '/a?b': control character"},
+      {"/a\x1F", "pattern '/a?': control character"},
   };
   for (const auto& c : cases) {
     CAPTURE(c.text);
@@ -141,7 +145,7 @@ TEST_CASE("a prefix matches the first segments of a path, whatever follows them"
     CAPTURE(path);
     CHECK(has_prefix(path, api));
   }
-  for (const char* path : {"/", "", "*", "/apix", "/apix/a", "/x/api", "/%zz/x", "api"}) {
+  for (const char* path : {"/", "", "*", "/apix", "/apix/a", "/x/api", "/%zz/x", "api", "xapi", "//api"}) {
     CAPTURE(path);
     CHECK_FALSE(has_prefix(path, api));
   }
@@ -149,6 +153,8 @@ TEST_CASE("a prefix matches the first segments of a path, whatever follows them"
   CHECK(has_prefix("/api/%zz", tenant));
   CHECK_FALSE(has_prefix("/api/", tenant));  // a parameter is never empty
   CHECK_FALSE(has_prefix("/api", tenant));
+  CHECK_FALSE(has_prefix("//x", parse_pattern("/{tenant}")));
+  CHECK_FALSE(has_prefix("/files/path", parse_pattern("/files/{path...}")));
   CHECK(has_prefix("/api/a/inner/%", inner));
 
   CHECK(prefix_precedes(tenant, api));

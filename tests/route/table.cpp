@@ -165,6 +165,67 @@ TEST_CASE("a literal matches segments of its size only") {
   }
 }
 
+TEST_CASE("long literals of different sizes are found") {
+  std::vector<std::string> paths;
+  for (std::size_t size = 12; size < 24; ++size) {
+    for (const char c : {'a', 'b'}) paths.push_back('/' + std::string(size, c));
+  }
+  for (std::size_t count : {paths.size(), std::size_t{14}}) {  // with and without a binary search
+    table t;
+    const std::size_t first = paths.size() - count;
+    for (std::size_t i = first; i < paths.size(); ++i) t.add(method::get, paths[i], i, source_location{});
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+      const auto result = t.match(method::get, paths[i]);
+      CHECK((result.outcome == match_outcome::matched) == (i >= first));
+      if (i >= first) CHECK(result.route_id == i);
+    }
+    CHECK(t.match(method::get, '/' + std::string(17, 'c')).outcome == match_outcome::not_found);
+  }
+  const table two = make_table({{method::get, "/aaaaaaaaaaaaaaaa"}, {method::get, "/aaaaaaaaaaaaaaaaa"}});
+  CHECK(two.match(method::get, "/aaaaaaaaaaaaaaaa").route_id == 0);
+  CHECK(two.match(method::get, "/aaaaaaaaaaaaaaaaa").route_id == 1);
+}
+
+TEST_CASE("a result has no route until a search, and each search replaces all of it") {
+  const match_result none;
+  CHECK(none.outcome == match_outcome::not_found);
+  CHECK(none.route_id == 0);
+  CHECK_FALSE(none.has_dot_segment);
+
+  const table t = make_table({{method::get, "/files/{path...}"}, {method::get, "/items/{id}"},
+                              {method::put, "/items/special"}, {method::get, "/a"}});
+  struct request { method method_id; const char* path; };
+  const request requests[] = {{method::get, "/items/7"}, {method::post, "/items/7"}, {method::get, "/files/a/../b"},
+                              {method::get, "/%zz"},     {method::get, "/items/special"}, {method::get, "/files/a%2Fb"},
+                              {method::get, "/nothing"}, {method::get, "/a"}};
+  for (const auto& before : requests) {
+    for (const auto& next : requests) {
+      match_result result = t.match(before.method_id, before.path);
+      t.match(next.method_id, next.path, {}, result);
+      const match_result expected = t.match(next.method_id, next.path);
+      CHECK(result.outcome == expected.outcome);
+      CHECK(result.values == expected.values);
+      CHECK(result.allowed == expected.allowed);
+      CHECK(result.sibling_id == expected.sibling_id);
+      CHECK(result.reason == expected.reason);
+      CHECK(result.has_dot_segment == expected.has_dot_segment);
+      CHECK(expected.has_dot_segment == (std::string_view(next.path) == "/files/a/../b"));
+      CHECK(expected.allowed.empty() == (next.method_id != method::post));
+    }
+  }
+}
+
+TEST_CASE("a wrong method reports the first route of the path") {
+  const table t = make_table({{method::get, "/x"}, {method::put, "/{a}"}, {method::del, "/b"}, {method::post, "/b"}});
+  CHECK(t.match(method::get, "/b").sibling_id == 1u);
+  CHECK(t.match(method::post, "/x").sibling_id == 0u);
+  CHECK_FALSE(t.match(method::put, "/x").sibling_id);
+  table others;
+  others.add(method::other, "/c", 9, source_location{}, "LOCK");
+  CHECK(others.match(method::get, "/c").sibling_id == 9u);
+  CHECK(t.match(method::del, "/b").allowed.empty());  // although /{a} has no route for it
+}
+
 TEST_CASE("a path that cannot be decoded is bad_path for all routes") {
   const table t = make_table({{method::get, "/{all...}"}, {method::get, "/a/{x}"}});
 
@@ -209,6 +270,9 @@ TEST_CASE("two routes with equal precedence conflict; the message has both locat
       {{method::any, "/{a...}"}, {method::get, "/"}, false},
       {{method::get, "/a"}, {method::get, "/a/"}, false},
   };
+  // The route that conflicts need not be the first one.
+  CHECK(setup_error_of({{method::post, "/a"}, {method::get, "/b"}, {method::get, "/a"}, {method::get, "/a"}}) ==
+        "GET /a (app.cpp:13) conflicts with GET /a (app.cpp:12): both match /a; remove one");
   for (const auto& c : cases) {
     CAPTURE(c.a.path);
     CAPTURE(c.b.path);
@@ -255,8 +319,8 @@ TEST_CASE("a table with 1000 routes and a path with 4000 segments are matched") 
 TEST_CASE("a tail does not match a path with dot segments, in any spelling") {
   table t;
   t.add(method::get, "/files/{path...}", 0, winsvc::source_location::current());
-  for (const char* path : {"/files/..", "/files/../a", "/files/a/../b", "/files/a/.", "/files/%2e%2e/a", "/files/.%2E",
-                           "/files/a%5C..%5Cb", "/files/..%5ca"}) {
+  for (const char* path : {"/files/.", "/files/./a", "/files/..", "/files/../a", "/files/a/../b", "/files/a/.",
+                           "/files/%2e%2e/a", "/files/.%2E", "/files/a%5C..%5Cb", "/files/..%5ca"}) {
     CAPTURE(path);
     const auto result = t.match(method::get, path);
     CHECK(result.outcome == match_outcome::bad_path);
@@ -279,5 +343,8 @@ TEST_CASE("a route of another method is found by its name, and a route of any me
   CHECK(missing.outcome == match_outcome::method_not_allowed);
   CHECK(missing.allowed.allow() == "GET, HEAD, OPTIONS, PROPFIND, REPORT");
   CHECK(t.all_methods().has_other("REPORT"));
-  CHECK_THROWS_AS(t.add(method::other, "/a", 4, winsvc::source_location::current(), "REPORT"), winsvc::setup_error);
+  CHECK_THROWS_WITH(t.add(method::other, "/a", 4, source_location{"app.cpp", 5}, "PROPFIND"),
+                    ("PROPFIND /a (app.cpp:5) conflicts with " + t.entries()[0].text() +
+                     ": both match /a; remove one").c_str());
+  CHECK(t.entries()[2].method_name() == "GET");
 }

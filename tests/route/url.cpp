@@ -83,6 +83,9 @@ TEST_CASE("a value that a path cannot contain is rejected with the route, its lo
       {path_or_error(table_with("/users"), "it", {7}), "the pattern has 0 parameters, 1 value was given"},
       {path_or_error(table_with("/users/{id}"), "it", {""}), "'id' is empty"},
       {path_or_error(table_with("/users/{id}"), "it", {".."}), "which clients remove from a path"},
+      {path_or_error(table_with("/users/{id}"), "it", {"."}), "which clients remove from a path"},
+      {path_or_error(table_with("/{a}/{b}"), "it", {"1"}), "the pattern has 2 parameters, 1 value was given"},
+      {path_or_error(table_with("/{p...}"), "it", {"/"}), "names a host"},
       {path_or_error(table_with("/f/{p...}"), "it", {"a/../b"}), "which clients remove from a path"},
       {path_or_error(table_with("/users/{id}"), "it", {std::string("a\0b", 3)}), "a NUL"},
       {path_or_error(table_with("/{p...}"), "it", {"/evil.example"}), "names a host"},
@@ -95,6 +98,7 @@ TEST_CASE("a value that a path cannot contain is rejected with the route, its lo
     CHECK(has(r.message, "(app.cpp:7)"));
   }
   CHECK(path_or_error(numbers, "it", {"-3"}) == "/users/-3");
+  CHECK(has(path_or_error(numbers, "it", {std::string(100, 'x')}), ": '" + std::string(80, 'x') + "'"));
 }
 
 TEST_CASE("an unknown name is reported with the most similar known name") {
@@ -124,6 +128,16 @@ TEST_CASE("the name of a route is unique, and a route has one name") {
                                "a name must be unique, because url_for finds a route by its name");
   CHECK(has(error_of(0, "other"), "the route already has the name 'user'; remove it or the name 'other'"));
   CHECK(has(error_of(1, ""), "the name is empty"));
+
+  t.add(method::get, "/a", 2, {"app.cpp", 3});
+  t.add(method::post, "/a", 3, {"app.cpp", 4});
+  t.name_routes(2, 4, "a");  // routes of one resource
+  CHECK(t.entries()[2].metadata.name == "a");
+  CHECK(t.entries()[3].metadata.name == "a");
+  CHECK(t.entries()[1].metadata.name.empty());
+  CHECK(t.find_by_name("a") == &t.entries()[2]);
+  CHECK(t.find_by_name("b") == nullptr);
+  CHECK(t.names() == std::vector<std::string_view>{"a", "user"});
 }
 
 TEST_CASE("with_query adds percent-encoded values after the question mark and before the fragment") {
@@ -132,4 +146,6 @@ TEST_CASE("with_query adds percent-encoded values after the question mark and be
   CHECK(with_query("/users?", {{"\xC3\xBC", ""}}) == "/users?%C3%BC=");
   CHECK(with_query("/users#top", {{"page", 2}}) == "/users?page=2#top");
   CHECK(with_query("/users", {}) == "/users");
+  CHECK(with_query("/users?a=1&", {{"!$&'()*+,;=:@-._~/?", 0}}) ==
+        "/users?a=1&%21%24%26%27%28%29%2A%2B%2C%3B%3D%3A%40-._~%2F%3F=0");
 }

@@ -49,6 +49,7 @@ TEST_CASE("an invalid account, or that of another service, is rejected with a re
       {"\\anna", "it is not an account name"},
       {"CORP\\", "it is not an account name"},
       {"CORP\\eu\\anna", "it is not an account name"},
+      {"CORP\\\\anna", "it is not an account name"},
       {"NT SERVICE\\other", "it is the virtual account of another service"},
       {"NT SERVICE\\hello$blue", "it is the virtual account of another service"},
       {"web$", "a managed account needs a domain"},
@@ -93,7 +94,8 @@ TEST_CASE("an account of this machine is looked up without a domain") {
 }
 
 TEST_CASE("the text of a SID is distinguished from a name") {
-  for (const char* sid : {"S-1-5-18", "s-1-5-21-1-2-4294967295-1001", "S-1-281474976710655-0", "S-1-1-0"})
+  for (const char* sid : {"S-1-5-18", "s-1-5-21-1-2-4294967295-1001", "S-1-281474976710655-0", "S-1-1-0",
+                          "S-1-5-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15"})
     CHECK(is_sid(sid));
   for (const char* name : {"", "S-1-", "S-1-5", "S-1-5-", "S-1--5", "S-1-5-x", "S-2-5-18", "S-1-5-4294967296",
                            "S-1-5-18 ", "ops", "S-1-5-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15-16", ".\\S-1-5-18"})

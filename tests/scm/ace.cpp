@@ -14,6 +14,7 @@ bool is_same(std::string_view a, std::string_view b, secured_object object = sec
   const auto left = parse_ace(a, object), right = parse_ace(b, object);
   REQUIRE(left);
   REQUIRE(right);
+  CHECK((*left != *right) == !(*left == *right));
   return *left == *right;
 }
 
@@ -97,6 +98,15 @@ TEST_CASE("an entry is found in a DACL in another order and another spelling, an
   const std::string folder = "O:BAD:PAI(A;CIOI;FA;;;S-1-5-32-544)(A;CIOI;0x1200A9;;;S-1-5-80-1)";
   CHECK(add_ace(folder, read_ace("S-1-5-80-1")) == folder);
   CHECK(remove_aces_of(folder, "BA") == "O:BAD:PAI(A;CIOI;0x1200A9;;;S-1-5-80-1)");
+}
+
+TEST_CASE("entries are split at their parentheses, but not at those in quotes inside an entry") {
+  using entries = std::vector<std::string_view>;
+  CHECK(split_entries("PAI(A;;FA;;;SY)(A;;FA;;;BA)") == entries{"(A;;FA;;;SY)", "(A;;FA;;;BA)"});
+  CHECK(split_entries(")(A;;FA;;;BA)") == entries{"(A;;FA;;;BA)"});
+  CHECK(split_entries("\"(A;;FA;;;BA)") == entries{"(A;;FA;;;BA)"});
+  CHECK(split_entries("(RA;;;;;WD;\"v)\")(A;;FA;;;BA)") == entries{"(RA;;;;;WD;\"v)\")", "(A;;FA;;;BA)"});
+  CHECK(split_entries("(A;;FA").empty());
 }
 
 TEST_CASE("the SIDs of a descriptor replace the aliases in its text, entry by entry") {

@@ -36,6 +36,15 @@ control_decision decide(state s, const handled_controls& hooks, control c) {
 
 }  // namespace
 
+TEST_CASE("a control that does nothing, and a stop, need no task") {
+  for (const auto action : {control_action::nothing, control_action::stop}) CHECK_FALSE(needs_task(action));
+  for (const auto action : {control_action::pause, control_action::resume, control_action::reload,
+                            control_action::power, control_action::session, control_action::time,
+                            control_action::custom})
+    CHECK(needs_task(action));
+  CHECK(control_decision().return_code == 0);
+}
+
 TEST_CASE("INTERROGATE succeeds in every state and changes nothing") {
   for (const state s : all_states) {
     const auto d = decide(s, {}, control::interrogate);

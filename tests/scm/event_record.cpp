@@ -31,8 +31,8 @@ std::string record(std::uint32_t id, const std::vector<std::string>& texts, std:
   while ((56 + data.size() + 4) % 4 != 0) data += '\0';
   const auto length = static_cast<std::uint32_t>(56 + data.size() + 4);
   return number(length) + "LfLe" + number(1) + number(1'790'000'000) + number(1'790'000'000) +
-         number(0xC0000000u | id) + number(1, 2) + number(static_cast<std::uint32_t>(texts.size()), 2) + number(0, 2) +
-         number(0, 2) + number(0) +
+         number(0xC0000000u | id) + number(1, 2) + number(static_cast<std::uint32_t>(texts.size()), 2) + number(7, 2) +
+         number(7, 2) + number(7) +
          number(offset) + number(0) + number(0) + number(0) + number(0) + data + number(length);
 }
 std::string described(std::uint32_t id, const std::vector<std::string>& texts) {
@@ -72,6 +72,15 @@ TEST_CASE("a truncated buffer yields only complete records, and nothing is read 
   unterminated[58] = 'b';
   REQUIRE(parse_event_records(unterminated).size() == 1);
   CHECK(parse_event_records(unterminated)[0].source == "a");
+  unterminated.replace(0, 4, number(60));
+  unterminated += '\0';  // the name ends with the record, after a character
+  REQUIRE(parse_event_records(unterminated).size() == 1);
+  CHECK(parse_event_records(unterminated)[0].source == "ab");
+  const std::string header = number(56) + std::string(52, '\0');  // nothing follows the header
+  REQUIRE(parse_event_records(header + header).size() == 2);
+  CHECK(parse_event_records(header)[0].source.empty());
+  malformed.replace(36, 4, number(static_cast<std::uint32_t>(complete.size())));  // just beyond the end
+  CHECK(parse_event_records(malformed).at(0).insertion_strings.empty());
   malformed.replace(0, 4, number(8));  // length below that of the header
   CHECK(parse_event_records(malformed).empty());
 }
@@ -87,6 +96,8 @@ TEST_CASE("events of the SCM for a service are described, with an explanation of
   CHECK(described(7001, {"Hello service", "Tcpip"}) == "it depends on 'Tcpip', which failed to start: ?");
   CHECK(described(7034, {"Other service", "2"}) == "(nothing)");
   CHECK(described(7034, {}) == "(nothing)");
+  CHECK(described(7009, {"30000"}) == "(nothing)");
+  CHECK(described(7034, {"Hello service", "%%5"}) == "it ended unexpectedly, %%5 time(s) so far");
   struct { std::uint32_t id; const char* text; } const others[] = {
       {7022, "it hung during the start"}, {7023, "it ended with an error: "},
       {7024, "it ended with a service-specific error: "}, {7034, "it ended unexpectedly, 5 time(s) so far"},

@@ -40,4 +40,7 @@ TEST_CASE("the IDs that are in use do not change") {
   CHECK(event_info(service_event::failed).level == event_level::error);
   CHECK(event_info(service_event::started).level == event_level::information);
   CHECK(event_info(service_event::degraded).level == event_level::warning);
+  CHECK(static_cast<int>(event_level::error) == 1);  // EVENTLOG_*_TYPE
+  CHECK(static_cast<int>(event_level::warning) == 2);
+  CHECK(static_cast<int>(event_level::information) == 4);
 }

@@ -22,7 +22,9 @@ TEST_CASE("recovery actions are a list, separated by commas") {
       {"none", actions{}},  // a list of "none" alone has no effect
       {"none,none", actions{}},
       {"restart/49d", actions{restart_after(std::chrono::hours(49 * 24))}},
-      {"restart/50d", {}},  // exceeds 32 bits of milliseconds
+      {"restart/4294967295ms", actions{restart_after(max_recovery_delay)}},
+      {"restart/4294967296ms", {}},  // exceeds 32 bits of milliseconds
+      {"restart/50d", {}},
       {"restart/", {}},
       {"restart/soon", {}},
       {"restart/-5s", {}},
@@ -46,6 +48,7 @@ TEST_CASE("formatted actions are parsed to the same actions") {
   CHECK(recovery_text({}) == "none");
   CHECK(recovery_text(default_recovery().actions) == "restart/5s,restart/30s,restart/2m");
   CHECK(recovery_text({{recovery_action::kind::reboot, 60s}, {recovery_action::kind::run, 0s}}) == "reboot/1m,run/0s");
+  CHECK(recovery_text({{static_cast<recovery_action::kind>(4), 1s}}) == "action 4/1s");
   CHECK(recovery_text({{static_cast<recovery_action::kind>(9), 1s}}) == "action 9/1s");
 }
 
@@ -67,6 +70,9 @@ TEST_CASE("the default restarts the service with growing delays and is reset aft
   CHECK(options == default_recovery());
   CHECK_FALSE(options == recovery_options{options.actions, 1h});
   CHECK_FALSE(options == recovery_options{{}, options.reset});
+  CHECK_FALSE(options == recovery_options{options.actions, options.reset, "fix.exe"});
+  CHECK(recovery_options{}.reset == 24h);
+  CHECK(no_action().delay == 0s);
 }
 
 TEST_CASE("actions are equal if kind and delay are") {

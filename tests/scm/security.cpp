@@ -21,6 +21,11 @@ TEST_CASE("an entry is added to the DACL once, before the inherited entries") {
       {"O:BAG:DU", "O:BAG:DUD:" + entry},
       {"D:(A;OICIIO;GA;;;CO)", "D:(A;OICIIO;GA;;;CO)" + entry},  // IO is not ID
       {"D:(XA;;FX;;;S-1-1-0;(@User.Title==\"PM: D:x\"))", "D:(XA;;FX;;;S-1-1-0;(@User.Title==\"PM: D:x\"))" + entry},
+      {"D:(XA;;FX;;;WD;(@User.x==\"a\"))S:(AU;FA;FA;;;WD)",
+       "D:(XA;;FX;;;WD;(@User.x==\"a\"))" + entry + "S:(AU;FA;FA;;;WD)"},
+      {"D:(RA;;;;;WD;\"v)D:\")", "D:(RA;;;;;WD;\"v)D:\")" + entry},
+      {"O:\"D:(A;;FA;;;SY)", "O:\"D:(A;;FA;;;SY)" + entry},
+      {"D:(A;;QQ;;;SY)(A;ID;FA;;;BA)", "D:(A;;QQ;;;SY)" + entry + "(A;ID;FA;;;BA)"},  // a right that is not known
       {"D:NO_ACCESS_CONTROL", "D:NO_ACCESS_CONTROL"},  // an entry would deny access to all others
   };
   for (const auto& r : rows) {
@@ -29,7 +34,10 @@ TEST_CASE("an entry is added to the DACL once, before the inherited entries") {
     CHECK(add_ace(r.after, entry) == r.after);
   }
   CHECK_FALSE(has_ace("D:(A;;FA;;;SY)S:" + entry, entry));  // an entry in the SACL does not grant a right
+  CHECK_FALSE(has_ace("O:BAG:SYD:(A;;FA;;;SY)S:(A;;FA;;;WD)", "(A;;FA;;;WD)"));
   CHECK(has_ace("O:BAD:" + entry, entry));
+  CHECK(has_ace("D:(A;;QQ;;;BA)", "(A;;QQ;;;BA)"));
+  CHECK_FALSE(has_ace("D:(A;;FA;;;BA)", "(A;;QQ;;;BA)"));
 }
 
 TEST_CASE("all entries of a SID are removed, and no others") {
@@ -115,6 +123,10 @@ TEST_CASE("entries are added to a folder of the program, but not to a drive, a W
       {"//server/share", false},
       {"\\\\?\\UNC\\server\\share", false},
       {"\\\\?\\C:\\", false},
+      {"\\\\?\\C:\\Windows", false},
+      {"\\\\?\\C", false},
+      {"Windows\\x", false},
+      {"Users", false},
   };
   for (const auto& r : rows) {
     CAPTURE(r.path);
@@ -132,6 +144,8 @@ TEST_CASE("a folder is restricted if administrators or the system own it and it 
   CHECK(without_owner("O:BAG:SYD:P(A;;FA;;;BA)") == "D:P(A;;FA;;;BA)");
   CHECK(without_owner("D:(A;;FA;;;BA)") == "D:(A;;FA;;;BA)");
   CHECK(without_owner("O:BA").empty());
+  for (const char* sddl : {"O:BA", "O:BAD:", "O:BAG:SY", "O:S-1-5-32-544G:SY"}) CHECK(owner_of(sddl) == "S-1-5-32-544");
+  for (const char* sddl : {"", "O:", "O::x", "G:BA", "D:(A;;FA;;;BA)"}) CHECK(owner_of(sddl).empty());
 }
 
 TEST_CASE("the users of --allow-control are found in the rights of a service, without those of Windows") {

@@ -119,6 +119,7 @@ TEST_CASE("a display name has up to 256 UTF-16 units, and the error does not tru
     CHECK(checked.error().code == 123);
     CHECK(is_valid_utf8(checked.error().to_string()));
   }
+  CHECK(check_display_name(repeated("a", 257)).error().subject == repeated("a", 40) + "...");
 }
 
 TEST_CASE("start types are parsed by name, not case-sensitive") {
@@ -144,15 +145,17 @@ TEST_CASE("a service name becomes a folder name that Windows accepts") {
 }
 
 TEST_CASE("the name of an instance is valid in a service name and as a folder name") {
-  for (const std::string& valid : words{"blue", "a", "B-2_x.9", repeated("a", 64)}) CHECK(check_instance(valid));
+  for (const std::string& valid : words{"blue", "a", "zZA0", "B-2_x.9", repeated("a", 64)}) CHECK(check_instance(valid));
   for (const std::string& invalid :
-       words{"", repeated("a", 65), "a b", "a$b", "a/b", "a\\b", "..\\x", "\xC3\xBC", "a\n", "a:b"}) {
+       words{"", repeated("a", 65), "a b", "a$b", "a/b", "a\\b", "..\\x", "\xC3\xBC", "a\n", "a:b",
+             "a`", "a{", "a@", "a[", "a;"}) {
     CAPTURE(invalid);
     const auto checked = check_instance(invalid);
     REQUIRE_FALSE(checked);
     CHECK(checked.error().code == 123);
     CHECK(is_valid_utf8(checked.error().to_string()));
   }
+  CHECK(check_instance(repeated("x", 100)).error().subject == repeated("x", 80));
   CHECK(instance_name("hello", "blue") == "hello$blue");
   CHECK(folder_name(instance_name("hello", "blue")) == "hello$blue");
 }
@@ -197,6 +200,7 @@ TEST_CASE("an ImagePath without quotes around this executable gets them, and ano
   CHECK(quoted_binary("C:\\Program Files\\hello.exe.old", exe) == "C:\\Program Files\\hello.exe.old");
   CHECK(quoted_binary("C:\\other.exe", exe) == "C:\\other.exe");
   CHECK(quoted_binary("x", "") == "x");
+  CHECK(quoted_binary("x run-service", "x") == "\"x\" run-service");
 }
 
 TEST_CASE("an ImagePath is shown with stars for the values of settings with the name of a secret") {
@@ -221,6 +225,7 @@ TEST_CASE("an ImagePath without quotes around a program that was moved gets them
       {"C:\\My Apps\\hello.exe -k run-service", "C:\\My Apps\\hello.exe -k run-service"},
       {"C:\\My Apps\\other.exe D:\\hello.exe run-service", "C:\\My Apps\\other.exe D:\\hello.exe run-service"},
       {"\"C:\\My Apps\\hello.exe\" run-service", "\"C:\\My Apps\\hello.exe\" run-service"},
+      {"\"C:\\My Apps\\hello.exe run-service", "\"C:\\My Apps\\hello.exe run-service"},
       {"C:\\My Apps\\hello.exe", "C:\\My Apps\\hello.exe"},
       {"", ""},
   };
@@ -229,6 +234,10 @@ TEST_CASE("an ImagePath without quotes around a program that was moved gets them
 
 TEST_CASE("the priority is a launch option: parsed, written to the ImagePath, and kept by an update") {
   CHECK(parse_priority("Below-Normal") == process_priority::below_normal);
+  for (const auto p : {process_priority::idle, process_priority::below_normal, process_priority::normal,
+                       process_priority::above_normal, process_priority::high})
+    CHECK(parse_priority(name(p)) == p);
+  CHECK_FALSE(install_request().reads_password);
   CHECK_FALSE(parse_priority("realtime"));
   launch_options launch;
   launch.priority = process_priority::high;

@@ -1,4 +1,5 @@
 // States, controls and exit codes of a service.
+#include "winsvc/scm/control_event.hpp"
 #include "winsvc/scm/state.hpp"
 
 #include <doctest/doctest.h>
@@ -24,6 +25,46 @@ TEST_CASE("states have the numbers of Win32 and a name") {
   }
   CHECK(name(static_cast<state>(8)) == "unknown");
   CHECK(name(static_cast<state>(0xFFFFFFFF)) == "unknown");
+}
+
+TEST_CASE("controls have the numbers of Win32") {
+  const control controls[] = {control::stop, control::pause, control::continue_control, control::interrogate,
+                              control::shutdown, control::param_change};
+  for (std::uint32_t i = 0; i < 6; ++i) CHECK(static_cast<std::uint32_t>(controls[i]) == i + 1);
+  const control later[] = {control::device_event, control::hardware_profile_change, control::power_event,
+                           control::session_change, control::preshutdown, control::time_change};
+  for (std::uint32_t i = 0; i < 6; ++i) CHECK(static_cast<std::uint32_t>(later[i]) == i + 11);
+}
+
+TEST_CASE("session changes and power events have the numbers of Win32 and a name") {
+  using winsvc::power_event;
+  using winsvc::session_change;
+  const char* const names[] = {"console connect", "console disconnect", "remote connect", "remote disconnect", "logon",
+                               "logoff", "lock", "unlock", "remote control", "created", "terminated"};
+  const session_change::kind kinds[] = {
+      session_change::console_connect, session_change::console_disconnect, session_change::remote_connect,
+      session_change::remote_disconnect, session_change::logon, session_change::logoff, session_change::lock,
+      session_change::unlock, session_change::remote_control, session_change::created, session_change::terminated};
+  for (std::uint32_t i = 0; i < 11; ++i) {
+    CHECK(static_cast<std::uint32_t>(kinds[i]) == i + 1);
+    CHECK(winsvc::name(kinds[i]) == names[i]);
+  }
+  for (const std::uint32_t other : {0u, 12u, 99u})
+    CHECK(winsvc::name(static_cast<session_change::kind>(other)) == "unknown");
+  struct { power_event::kind kind; std::uint32_t number; const char* name; } const events[] = {
+      {power_event::suspend, 4, "suspend"}, {power_event::resume, 7, "resume"},
+      {power_event::status_changed, 10, "status changed"}, {power_event::resume_automatic, 18, "resume automatic"},
+      {power_event::setting_changed, 0x8013, "setting changed"}};
+  for (const auto& event : events) {
+    CHECK(static_cast<std::uint32_t>(event.kind) == event.number);
+    CHECK(winsvc::name(event.kind) == event.name);
+  }
+  CHECK(winsvc::name(static_cast<power_event::kind>(5)) == "unknown");
+  CHECK(session_change().kind_of_change == session_change::logon);
+  CHECK(session_change().session == 0);
+  CHECK(power_event().kind_of_event == power_event::status_changed);
+  const control_event none;
+  CHECK((none.control == 0 && none.type == 0 && none.session == 0));
 }
 
 TEST_CASE("no control is accepted in a pending state, before the first report and after STOPPED") {
@@ -58,6 +99,17 @@ TEST_CASE("only controls with a hook are accepted") {
   }
 }
 
+TEST_CASE("only a custom control with a hook is handled") {
+  handled_controls hooks;
+  hooks.custom.set(0);
+  hooks.custom.set(127);
+  for (std::uint32_t number = 0; number < 300; ++number)
+    CHECK(hooks.has_custom(number) == (number == 128 || number == 255));
+  const service_status status;
+  CHECK(status.current == state::none);
+  CHECK((status.accepted == 0 && status.checkpoint == 0 && status.wait_hint.count() == 0 && !status.exit.failed()));
+}
+
 TEST_CASE("either PRESHUTDOWN or SHUTDOWN is accepted") {
   handled_controls hooks;
   CHECK((accepted_controls(state::running, hooks) & 0x104) == 0x4);
@@ -88,6 +140,7 @@ TEST_CASE("a failure never has the code 0, or 1066 without a specific code") {
   CHECK(failure_status(0).win32 == 1064);
   CHECK(failure_status(1066).win32 == 1064);
   CHECK(failure_status(1077).win32 == 1064);
+  for (const std::uint32_t code : {0u, 5u, 1066u}) CHECK(failure_status(code).specific == 0);
   for (const std::uint32_t code : {1u, 5u, 1053u, 1064u, 1067u, 10048u, 0xFFFFFFFFu, 0x80004005u}) {
     CHECK(failure_status(code).win32 == code);
     CHECK(failure_status(code).code() == code);

@@ -40,6 +40,13 @@ TEST_CASE("untrusted writers of a folder are found in its entries, in each notat
   CHECK(untrusted_writers("D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1200a9;;;BU)").empty());
   CHECK(untrusted_writers("D:(A;OICI;FA;;;WD)") == names{"everyone"});
   CHECK(untrusted_writers("D:(A;;FA;;;DU)(A;;FA;;;S-1-5-21-1-2-3-514)") == names{"domain users", "domain guests"});
+  CHECK(untrusted_writers("D:(A;;FA;;;DU)(A;;FA;;;S-1-5-21-1-2-3-513)") == names{"domain users"});
+  CHECK(untrusted_writers("D:(A;;FA;;;WD)(A;;FA;;;BU)(A;;FA;;;BU)") == names{"everyone", "users"});
+  CHECK(untrusted_writers("D:(ZA;;FA;;;BU)") == names{"users"});
+  CHECK(untrusted_writers("D:(D;OICIIO;FA;;;BU)(A;;FA;;;BU)") == names{"users"});  // denied in the subfolders only
+  CHECK(untrusted_writers("D:NO_ACCESS_CONTROL") == names{"everyone"});
+  CHECK(writers("D:NO_ACCESS_CONTROL") == names{"S-1-1-0"});
+  CHECK(untrusted_writers("D:(A;;FA;;;S-1-5-80-1-513)").empty());       // not of a domain
   CHECK(untrusted_writers("D:(A;;FA;;;S-1-5-21-1-2-3-1001)").empty());  // one user
   CHECK(untrusted_writers("D:(A;;FW;;;NU)(A;;FW;;;AN)(A;;FW;;;AC)") ==
         names{"network users", "anonymous users", "packaged apps"});
@@ -127,4 +134,15 @@ TEST_CASE("the remedy removes the entries of accounts and gives the object to ad
   CHECK(winsvc::detail::scm::remove_access_hint("C:\\a b", trustees) ==
         "to remove their access: icacls \"C:\\a b\" /setowner \"*S-1-5-32-544\", then icacls \"C:\\a b\" "
         "/inheritance:d /remove:g \"*S-1-5-21-7\"");
+}
+
+TEST_CASE("the remedies name the file, the command and the service") {
+  using namespace winsvc::detail::scm;
+  CHECK(inherit_rights_hint("C:\\a.exe") == "give it the rights of its folder: icacls \"C:\\a.exe\" /reset");
+  CHECK(unchecked_link_text("C:\\a") ==
+        "'C:\\a' is a link, so it is unknown whether other users can change its target");
+  CHECK(program_link_hint() == "install the program from its real folder");
+  CHECK(restrict_file_hint("C:\\a.ini", "hello") ==
+        "restrict it: icacls \"C:\\a.ini\" /inheritance:r /grant:r \"*S-1-5-18:F\" \"*S-1-5-32-544:F\" "
+        "\"NT SERVICE\\hello:R\"");
 }
