@@ -145,7 +145,8 @@ TEST_CASE("a service name becomes a folder name that Windows accepts") {
 }
 
 TEST_CASE("the name of an instance is valid in a service name and as a folder name") {
-  for (const std::string& valid : words{"blue", "a", "zZA0", "B-2_x.9", repeated("a", 64)}) CHECK(check_instance(valid));
+  for (const std::string& valid : words{"blue", "a", "zZA0", "B-2_x.9", repeated("a", 64)})
+    CHECK(check_instance(valid));
   for (const std::string& invalid :
        words{"", repeated("a", 65), "a b", "a$b", "a/b", "a\\b", "..\\x", "\xC3\xBC", "a\n", "a:b",
              "a`", "a{", "a@", "a[", "a;"}) {
