@@ -7,6 +7,7 @@
 #include "wait.hpp"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -62,6 +63,10 @@ inline void assertions() {
   equal<bool, bool>();
   CHECK(value<std::size_t>() != value<const std::size_t&>());
   CHECK(value<std::string>() != value<const std::string&>());
+  equal<const nlohmann::json&, nlohmann::json>();
+  equal<const nlohmann::json&, const char (&)[5]>();
+  equal<const nlohmann::json&, int>();
+  equal<const nlohmann::json&, bool>();
   INFO(value<std::string&>(), value<const std::string&>(), value<const char*>(), value<int>(), value<std::size_t>());
 }
 
