@@ -48,8 +48,9 @@ FAULTS = {
         ("server/connection_request_impl.hpp", "      transport_.has_peer_closed()) {", "      false) {"),
     ]),
     "lost-wakeup": ("the monitor is not notified of an earlier deadline", [
-        ("server/server_serve_impl.hpp", "  if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();\n"
-         "  slot.is_idle", "  static_cast<void>(deadlines_.set(slot, next.deadline));\n  slot.is_idle"),
+        ("server/server_serve_impl.hpp",
+         "  if (deadlines_.set_before_park(slot, next.deadline)) thread_pool_.wake_monitor();\n  slot.is_idle",
+         "  static_cast<void>(deadlines_.set_before_park(slot, next.deadline));\n  slot.is_idle"),
     ]),
     "late-body": ("the response to a late body waits for a thread", [
         ("server/connection_request_impl.hpp",

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <future>
 #include <optional>
 #include <thread>
@@ -90,6 +91,76 @@ TEST_CASE("while a deadline that has passed is handled, the owner cannot set a l
     static_cast<void>(timers.advance(time.now(), count, count));
     CHECK(due == 1);
   }
+}
+
+TEST_CASE("a deadline that an owner sets before it parks the slot is moved, not lost") {
+  winsvc::testing::manual_clock time;
+  deadline_timers timers(time);
+  engine_slot slot;
+  int due = 0, due_busy = 0;
+  const auto advance = [&](std::chrono::milliseconds step) {
+    time.advance(step);
+    static_cast<void>(timers.advance(time.now(), [&](engine_slot&) { ++due; }, [&](engine_slot&) { ++due_busy; }));
+  };
+  slot.acquire();
+  CHECK(timers.set_before_park(slot, time.now() + 10s));  // the first of the slot
+  CHECK(timers.set_before_park(slot, time.now() + 100ms));  // an earlier one
+  CHECK_FALSE(timers.set_before_park(slot, time.now() + 1s));  // a later one
+  REQUIRE(slot.park());
+  advance(500ms);
+  CHECK(due == 0);
+  advance(600ms);
+  CHECK(due == 1);
+  CHECK(slot.timed_out);
+  CHECK(timers.set_before_park(slot, time.now() + 100ms));  // after a deadline that has passed
+  advance(500ms);
+  CHECK(due_busy == 1);
+  static_cast<void>(timers.set_before_park(slot, time.now() + 100ms));  // before the busy slot would be checked again
+  REQUIRE(slot.park());
+  advance(200ms);
+  CHECK(due == 2);
+}
+
+TEST_CASE("a slot whose deadline is moved while the old one passes is not reported as timed out") {
+  constexpr int rounds = waiting::with_sanitizer ? 2'000 : 200'000;
+  winsvc::testing::manual_clock time;
+  deadline_timers timers(time);
+  engine_slot slot;
+  std::atomic<int> started{0}, parked{0};
+  const auto wait_for = [](const std::atomic<int>& count, int round) {
+    for (int loops = 0; count.load() < round; ++loops)
+      if (loops > 2000) std::this_thread::yield();
+  };
+  std::thread owner([&] {
+    for (int round = 1; round <= rounds; ++round) {
+      wait_for(started, round);
+      for (volatile int i = 0; i < round % 64; i = i + 1) {}
+      if (slot.claim()) {
+        slot.timed_out = false;
+        static_cast<void>(timers.set_before_park(slot, time.now() + 1min));
+        static_cast<void>(slot.park());
+        parked.store(round);
+      } else {
+        parked.store(-round);
+      }
+    }
+  });
+  int wrong = 0;
+  for (int round = 1; round <= rounds; ++round) {
+    slot.acquire();
+    timers.clear(slot);
+    static_cast<void>(timers.set(slot, time.now() + 100ms));
+    static_cast<void>(slot.park());
+    time.advance(500ms);
+    bool timed_out = false;
+    started.store(round);
+    const auto on_due = [&](engine_slot& due) { timed_out = due.timed_out; };
+    static_cast<void>(timers.advance(time.now(), on_due, [](engine_slot&) {}));
+    while (std::abs(parked.load()) < round) std::this_thread::yield();
+    if (timed_out && parked.load() == round) ++wrong;
+  }
+  owner.join();
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("each event for a busy slot makes its owner run another step, but several events only one") {

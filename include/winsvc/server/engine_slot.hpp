@@ -105,8 +105,8 @@ class engine_slot : public work_item {
   static constexpr std::int64_t no_deadline = (std::numeric_limits<std::int64_t>::max)();
 };
 
-/// Deadlines of all slots, on a timer wheel. Moving a deadline to a later time, which each completed request does,
-/// takes no lock: the wheel finds the new deadline when the old time comes, and schedules the slot again.
+/// Deadlines of all slots, on a timer wheel. Moving a deadline to a later time takes no lock: the wheel finds the new
+/// deadline when the old time comes, and schedules the slot again.
 class deadline_timers {
  public:
   using time_point = clock::time_point;
@@ -124,17 +124,29 @@ class deadline_timers {
     slot.scheduled_at_.store(ticks);
     return deadline < before;
   }
+  /// The same for an owner that parks the slot next, as after each request. A later deadline is stored without an
+  /// order: if advance() reads the old one, it schedules the slot for the old one, or it claims the slot and then reads
+  /// the new one. In the rare case that it has just found the slot busy, it schedules the slot at most 1 s late.
+  bool set_before_park(engine_slot& slot, time_point deadline) {
+    const auto ticks = deadline.time_since_epoch().count();
+    if (ticks < slot.deadline_.load(std::memory_order_relaxed) ||
+        ticks < slot.scheduled_at_.load(std::memory_order_relaxed))
+      return set(slot, deadline);
+    slot.deadline_.store(ticks, std::memory_order_relaxed);
+    return false;
+  }
   void clear(engine_slot& slot) noexcept {
     slot.deadline_.store(engine_slot::no_deadline);
     const std::lock_guard lock(mutex_);
     wheel_.clear(slot.timer_);
     slot.scheduled_at_.store(engine_slot::no_deadline);
   }
-  /// Claims each parked slot whose deadline has passed and calls `on_due` for it. Calls `on_due_busy` for each busy
-  /// slot whose deadline has passed, again each second: it may wait in a queue. Returns the time of the next call.
+  /// Claims each parked slot whose deadline has passed and calls `on_due` for it; its timed_out is false if the
+  /// deadline was moved meanwhile. Calls `on_due_busy` for each busy slot whose deadline has passed, again each second:
+  /// it may wait in a queue. Returns the time of the next call.
   ///
-  /// While this decides about a slot, its owner cannot set a later deadline and then park or queue the slot: the owner
-  /// reads no_deadline in scheduled_at_, so set() waits for mutex_. The exception is a handler without a time limit,
+  /// While this decides about a slot, its owner cannot set a later deadline and then queue the slot: the owner reads
+  /// no_deadline in scheduled_at_, so set() waits for mutex_. The exception is a handler without a time limit,
   /// which is queued with no_deadline: `on_due_busy` may find it in the queue. The handler then loses its place there,
   /// but its request does not fail.
   template <class F, class G>
@@ -158,7 +170,7 @@ class deadline_timers {
         on_due_busy(slot);
         return slot.scheduled_at_.store(again.time_since_epoch().count());  // last: until then, set() waits
       }
-      slot.timed_out = true;
+      slot.timed_out = slot.deadline_.load(std::memory_order_relaxed) <= now.time_since_epoch().count();
       on_due(slot);
     });
     return wheel_.next_deadline();

@@ -101,7 +101,7 @@ WINSVC_INLINE bool server::submit_handler(connection_slot& slot, const wait_cond
 
 /// Waits for `next` without a thread. Returns false if an event came already: the caller still owns the slot.
 WINSVC_INLINE bool server::park_connection(connection_slot& slot, const wait_condition& next) noexcept {
-  if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
+  if (deadlines_.set_before_park(slot, next.deadline)) thread_pool_.wake_monitor();
   slot.is_idle.store(slot.active_connection->is_idle(), std::memory_order_relaxed);
   const auto event = next.reason == wait_reason::writable ? os::poll_for::writable
                      : next.reason == wait_reason::wake   ? os::poll_for::nothing
