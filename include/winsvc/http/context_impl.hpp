@@ -37,27 +37,30 @@ WINSVC_INLINE void context::limit_body(std::uint64_t bytes) const noexcept {
 }
 
 WINSVC_INLINE void context::before_handler(std::function<void()> f) const {
-  exchange_->before_handler.push_back(std::move(f));
+  exchange_->use_extras().before_handler.push_back(std::move(f));
 }
 
 WINSVC_INLINE void context::put(const void* key, std::shared_ptr<void> value) const {
-  exchange_->values[key] = std::move(value);
+  exchange_->use_extras().values[key] = std::move(value);
 }
 
 WINSVC_INLINE void* context::find(const void* key) const noexcept {
-  const auto found = exchange_->values.find(key);
-  return found == exchange_->values.end() ? nullptr : found->second.get();
+  const auto* const extras = exchange_->extras();
+  if (!extras) return nullptr;
+  const auto found = extras->values.find(key);
+  return found == extras->values.end() ? nullptr : found->second.get();
 }
 
 WINSVC_INLINE std::string context::scheme() const {
-  const std::string& reported = exchange_->forwarded.scheme;
+  const std::string& reported = exchange_->forwarded().scheme;
   return !reported.empty() ? reported : is_encrypted() ? "https" : "http";
 }
 WINSVC_INLINE std::string context::host() const {
-  return exchange_->forwarded.host.empty() ? std::string(exchange_->head.host) : exchange_->forwarded.host;
+  const std::string& reported = exchange_->forwarded().host;
+  return reported.empty() ? std::string(exchange_->head.host) : reported;
 }
 WINSVC_INLINE const clock& context::time() const noexcept { return exchange_->stream.time(); }
-WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->forwarded.path_prefix; }
+WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->forwarded().path_prefix; }
 
 namespace detail::api {
 
@@ -68,19 +71,21 @@ WINSVC_INLINE void set_forwarding(const request& req, wire::forwarding_report&& 
   if (report.client != target.remote_addr) {
     target.remote_addr = report.client;
     target.remote_port = -1;  // only the port of the proxy is known
-    if (handling) handling->forwarded.client = std::move(report.client);
+    if (handling) handling->use_extras().forwarded.client = std::move(report.client);
   }
   if (!handling) return;  // a request that the app has made
-  handling->forwarded.scheme = std::move(report.scheme);
-  handling->forwarded.host = std::move(report.host);
-  handling->forwarded.path_prefix = std::move(report.prefix);
+  http::forwarded_origin& forwarded = handling->use_extras().forwarded;
+  forwarded.scheme = std::move(report.scheme);
+  forwarded.host = std::move(report.host);
+  forwarded.path_prefix = std::move(report.prefix);
   if (!id.empty()) handling->set_id(std::move(id));
 }
 
 WINSVC_INLINE bool is_for_https(const response& res) noexcept {
   const auto* const exchange = res.link.exchange();
   if (!exchange) return false;
-  if (!exchange->forwarded.scheme.empty()) return exchange->forwarded.scheme == "https";
+  const std::string& reported = exchange->forwarded().scheme;
+  if (!reported.empty()) return reported == "https";
   return exchange->stream.connection_transport().is_encrypted();
 }
 

@@ -167,7 +167,7 @@ WINSVC_INLINE void error_responder::send_error(exchange& exchange, response& res
 }
 
 WINSVC_INLINE void error_responder::check_status(exchange& exchange, response& res) const {
-  const bool upgrades = res.status == 101 && exchange.serve_upgraded;
+  const bool upgrades = res.status == 101 && exchange.extras() && exchange.extras()->serve_upgraded;
   if (res.status == -1 || upgrades || (res.status >= 200 && res.status <= 599)) return;
   send_internal_error(exchange, res, "handler",
                       "status " + std::to_string(res.status) + " is not a valid status of a response (200 to 599)");

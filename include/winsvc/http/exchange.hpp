@@ -43,6 +43,12 @@ struct body_part {
   std::uint64_t offset, length;
 };
 
+/// The body of a 206 response.
+struct body_parts {
+  std::vector<body_part> list;  ///< at least one
+  std::string end;              ///< bytes after the last part
+};
+
 /// A part of a file that the connection sends after the head, while the client reads and without a thread that waits.
 struct file_part {
   std::shared_ptr<const os::input_file> file;
@@ -84,8 +90,7 @@ struct length_mismatch {
 struct response_delivery {
   int status = 0;                              ///< of the response, for the access log
   bool close_after_response = false;
-  std::vector<body_part> parts;                ///< of a 206 response; empty: the whole body
-  std::string end_of_parts;                    ///< bytes after the last part
+  std::optional<body_parts> parts;             ///< of a 206 response; nullopt: the whole body
   std::optional<std::uint64_t> stream_length;  ///< the length of a stream, if the app has announced it
   std::optional<std::uint64_t> length_of_head;  ///< Content-Length of a response to HEAD that has no body to measure
   std::string text_to_send;                    ///< a long body that follows the head in output(), without a copy
@@ -107,6 +112,16 @@ struct forwarded_origin {
   std::string scheme, host, path_prefix;
 };
 
+/// Parts of an exchange that few requests use. An exchange makes them at their first use, because their construction
+/// costs more than that of the other parts.
+struct exchange_extras {
+  forwarded_origin forwarded;
+  std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
+  std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
+  /// Serves the connection after a 101 response has been sent. Throws what its handler throws.
+  std::function<void(logger&)> serve_upgraded;
+};
+
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
   exchange(const wire::head& h, const route::match_result& matched, exchange_stream& s,
@@ -125,6 +140,12 @@ struct exchange {
   }
   void set_id(std::string id) noexcept { id_ = std::move(id); }
 
+  /// The extras; null before the first use.
+  [[nodiscard]] const exchange_extras* extras() const noexcept { return extras_ ? &*extras_ : nullptr; }
+  [[nodiscard]] exchange_extras& use_extras() { return extras_ ? *extras_ : extras_.emplace(); }
+  /// The report of a trusted proxy; empty without one.
+  [[nodiscard]] const forwarded_origin& forwarded() const noexcept;
+
   const wire::head& head;
   const route::match_result& match;
   exchange_stream& stream;
@@ -137,17 +158,13 @@ struct exchange {
   request_body body;
   content_criteria criteria;
   response_delivery delivery;
-  forwarded_origin forwarded;
 
   std::optional<request> filled_request;          ///< filled by request_of(), at its first call
   const request* current_request = nullptr;       ///< the filled request, while it is handled; null: no code needs it
-  std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
-  std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
-  /// Serves the connection after a 101 response has been sent. Throws what its handler throws.
-  std::function<void(logger&)> serve_upgraded;
 
  private:
   mutable std::string id_;
+  std::optional<exchange_extras> extras_;
 };
 
 /// Makes an exchange the one that this thread handles, until the scope ends. Scopes nest: a handler may call another
@@ -186,6 +203,11 @@ class exchange_scope {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
+
+WINSVC_INLINE const forwarded_origin& exchange::forwarded() const noexcept {
+  static const forwarded_origin none;
+  return extras_ ? extras_->forwarded : none;
+}
 
 WINSVC_INLINE exchange*& exchange_scope::of_thread() noexcept {
   static thread_local exchange* current = nullptr;

@@ -125,6 +125,13 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
   discard_unread_body(exchange);
 }
 
+/// Adds the path prefix that a trusted proxy has reported to Location.
+WINSVC_INLINE void add_forwarded_prefix(const exchange& exchange, response& res) {
+  const std::string& prefix = exchange.forwarded().path_prefix;
+  const std::string* const location = prefix.empty() ? nullptr : api::find_header(res, "Location");
+  if (location) api::replace_header(res, "Location", with_prefix(prefix, *location));
+}
+
 /// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
 /// content, or none.
 WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, response& res) {
@@ -144,9 +151,7 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, respo
   // A proxy that buffers the response, as nginx does by default, would delay a stream.
   if (is_stream(res) && !exchange.delivery.stream_length && !api::find_header(res, "X-Accel-Buffering"))
     api::insert_header(res, "X-Accel-Buffering", "no");
-  const std::string& prefix = exchange.forwarded.path_prefix;
-  const std::string* const location = prefix.empty() ? nullptr : api::find_header(res, "Location");
-  if (location) api::replace_header(res, "Location", with_prefix(prefix, *location));
+  if (exchange.extras()) add_forwarded_prefix(exchange, res);
   switch (select_content(exchange, res)) {
     case content_selection::as_is:
     case content_selection::not_modified: return;
@@ -307,7 +312,9 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       timeout.emplace(handler_timeouts_, deadline,
                       [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
     }
-    for (const auto& check_body : exchange.before_handler) check_body();
+    if (exchange.extras()) {
+      for (const auto& check_body : exchange.extras()->before_handler) check_body();
+    }
     if (router_.needs_request(exchange.match) || exchange.filled_request)
       router_.call(exchange.match, request_of(exchange), res, exchange);
     else

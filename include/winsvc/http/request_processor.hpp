@@ -56,7 +56,7 @@ class request_processor {
   bool process(exchange& exchange);
 
   /// Serves the new protocol of a connection after a 101 response, until it ends.
-  void process_upgraded(exchange& exchange) { exchange.serve_upgraded(log_); }
+  void process_upgraded(exchange& exchange) { exchange.extras()->serve_upgraded(log_); }
 
   /// Latency history of the route; requests without a route share one history.
   [[nodiscard]] route_latency& latency_of(const route::match_result& match) noexcept {

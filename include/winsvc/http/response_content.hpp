@@ -120,8 +120,7 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
   const auto field = [size](std::int64_t first, std::int64_t last) {
     return "bytes " + std::to_string(first) + '-' + std::to_string(last) + '/' + std::to_string(size);
   };
-  std::vector<body_part> parts;
-  std::string end_of_parts;
+  body_parts parts;
   api::write_content_type(res);
   const std::string* const type_field = api::find_header(res, "Content-Type");
   const std::string type = type_field ? *type_field : "text/plain";
@@ -133,29 +132,29 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
     delimiter = std::string("part-") + random;
     res.headers.erase("Content-Type");
     api::insert_header(res, "Content-Type", "multipart/byteranges; boundary=" + delimiter);
-    end_of_parts = "\r\n--" + delimiter + "--\r\n";
+    parts.end = "\r\n--" + delimiter + "--\r\n";
   } else {
     api::replace_header(res, "Content-Range", field(ranges[0].first, ranges[0].second));
   }
   for (const auto& [first, last] : ranges) {
     std::string head;
     if (!delimiter.empty()) {
-      head = (parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
+      head = (parts.list.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
              "\r\nContent-Range: " + field(first, last) + "\r\n\r\n";
     }
-    parts.push_back({std::move(head), static_cast<std::uint64_t>(first), static_cast<std::uint64_t>(last - first + 1)});
+    const auto length = static_cast<std::uint64_t>(last - first + 1);
+    parts.list.push_back({std::move(head), static_cast<std::uint64_t>(first), length});
   }
   if (!res.content_provider_) {
     std::string body;  // the parts of a text are joined here, because it is in memory anyway
-    for (const auto& part : parts) {
+    for (const auto& part : parts.list) {
       body.append(part.head)
           .append(res.body, static_cast<std::size_t>(part.offset), static_cast<std::size_t>(part.length));
     }
-    res.body = std::move(body.append(end_of_parts));
+    res.body = std::move(body.append(parts.end));
   }
   // Nothing throws from here on: an error response has no parts.
   exchange.delivery.parts = std::move(parts);
-  exchange.delivery.end_of_parts = std::move(end_of_parts);
   res.status = 206;
   return true;
 }

@@ -235,27 +235,31 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   }
 
   if (!is_stream(res)) {
-    const bool whole = delivery.parts.empty();
-    std::uint64_t length = whole ? res.content_length_ : delivery.end_of_parts.size();
-    for (const auto& part : delivery.parts) length += part.head.size() + part.length;
+    const body_parts* const parts = delivery.parts ? &*delivery.parts : nullptr;  // null: the whole body
+    std::uint64_t length = parts ? parts->end.size() : res.content_length_;
+    if (parts) {
+      for (const auto& part : parts->list) length += part.head.size() + part.length;
+    }
     append_head(res, connection.connection, length, false, date, output);
     if (!connection.send_body) return true;
-    const bool one_part = whole || (delivery.parts.size() == 1 && delivery.parts[0].head.empty());
+    const bool one_part = !parts || (parts->list.size() == 1 && parts->list[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
     if (from && one_part) {  // no thread waits for the client
-      if (whole) delivery.file_to_send = {from->file, 0, res.content_length_};
-      else delivery.file_to_send = {from->file, delivery.parts[0].offset, delivery.parts[0].length};
+      if (!parts) delivery.file_to_send = {from->file, 0, res.content_length_};
+      else delivery.file_to_send = {from->file, parts->list[0].offset, parts->list[0].length};
       return true;
     }
     stream.disable_buffering();
     bool ok = stream.flush();
-    if (whole) ok = ok && range_sink(exchange, 0, res.content_length_).run(res);
-    for (const auto& part : delivery.parts) {
-      ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size())) &&
-           range_sink(exchange, part.offset, part.length).run(res);
+    if (parts) {
+      for (const auto& part : parts->list) {
+        ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size())) &&
+             range_sink(exchange, part.offset, part.length).run(res);
+      }
+      ok = ok && (parts->end.empty() || stream.write(parts->end.data(), parts->end.size()));
+    } else {
+      ok = ok && range_sink(exchange, 0, res.content_length_).run(res);
     }
-    const std::string& end = delivery.end_of_parts;
-    ok = ok && (end.empty() || stream.write(end.data(), end.size()));
     return res.content_provider_success_ = ok;
   }
 

@@ -63,7 +63,7 @@ WINSVC_INLINE const void* upload_key() noexcept {
 namespace detail::api {
 
 WINSVC_INLINE upload extract_upload(http::exchange& exchange) {
-  auto& values = exchange.values;
+  auto& values = exchange.use_extras().values;
   const auto found = values.find(http::upload_key());
   if (found == values.end()) return {};
   const auto stored = std::static_pointer_cast<upload>(found->second);
@@ -85,7 +85,7 @@ WINSVC_INLINE std::vector<uploaded_file> take_files(argument_context& context, c
 namespace detail::http {
 
 WINSVC_INLINE void attach_upload(exchange& exchange, upload u) {
-  exchange.values[upload_key()] = std::make_shared<upload>(std::move(u));
+  exchange.use_extras().values[upload_key()] = std::make_shared<upload>(std::move(u));
 }
 
 }  // namespace detail::http

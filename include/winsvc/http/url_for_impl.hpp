@@ -38,7 +38,7 @@ namespace detail::api {
 
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
   const auto& exchange = http::exchange_of(req, "url_for");
-  return exchange.forwarded.path_prefix + route::build_path(exchange.services.table, name, values);
+  return exchange.forwarded().path_prefix + route::build_path(exchange.services.table, name, values);
 }
 
 }  // namespace detail::api
@@ -47,7 +47,7 @@ WINSVC_INLINE std::string absolute_url(const request& req, std::string_view path
   const auto& exchange = detail::http::exchange_of(req, "absolute_url");
   const std::string host = context(req).host();
   if (host.empty()) throw setup_error("absolute_url: the request has no Host, as HTTP/1.0 allows; use a path instead");
-  return context(req).scheme() + "://" + host + detail::http::with_prefix(exchange.forwarded.path_prefix, path);
+  return context(req).scheme() + "://" + host + detail::http::with_prefix(exchange.forwarded().path_prefix, path);
 }
 
 }  // inline namespace WINSVC_ABI

@@ -93,7 +93,7 @@ namespace detail::api {
 WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const websocket_options& options,
                                     std::function<void(websocket&)> handler) {
   http::exchange& exchange = invocation.exchange;
-  const std::string& proxy_host = exchange.forwarded.host;  // that of a trusted proxy; empty without one
+  const std::string& proxy_host = exchange.forwarded().host;  // that of a trusted proxy; empty without one
   const std::string_view host = proxy_host.empty() ? exchange.head.host : std::string_view(proxy_host);
   const auto requested = wire::check_handshake(exchange.head, host, options.protocols, options.origins);
   if (requested.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
@@ -117,7 +117,7 @@ WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const web
   if (!requested.protocol.empty())
     api::replace_header(invocation.res, "Sec-WebSocket-Protocol", std::string(requested.protocol));
   auto session = std::make_shared<http::websocket_session>(exchange, invocation.req, requested.protocol);
-  exchange.serve_upgraded = [&exchange, session, count_guard, handler = std::move(handler)](logger& log) {
+  exchange.use_extras().serve_upgraded = [&exchange, session, count_guard, handler = std::move(handler)](logger& log) {
     http::serve_websocket(exchange, session, log, handler);
   };
 }

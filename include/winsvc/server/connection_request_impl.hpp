@@ -271,7 +271,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
 
   if (!engine_state_.on_response.empty()) {
     id_ = exchange.id();
-    client_ = exchange.forwarded.client;
+    client_ = exchange.forwarded().client;
   }
   access_record_.pattern = exchange.pattern;
   access_record_.status = exchange.delivery.status;
@@ -281,7 +281,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   access_record_.route_id.reset();
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
-  if (keep_alive_ && exchange.delivery.status == 101 && exchange.serve_upgraded) {
+  if (keep_alive_ && exchange.delivery.status == 101 && exchange.extras() && exchange.extras()->serve_upgraded) {
     processor_.latency_of(exchange.match).mark_holds_thread();
     transport_.begin_blocking();
     keep_alive_ = stream.flush();
