@@ -24,7 +24,7 @@ DECLARES = {
     "cstdint": "int32_t int64_t intptr_t uint16_t uint32_t uint64_t uint8_t uintptr_t",
     "cstdio": "fprintf size_t snprintf sscanf",
     "cstdlib": "_Exit abort atexit free getenv size_t",
-    "cstring": "memcmp memcpy memset size_t strcmp strerror",
+    "cstring": "memcmp memcpy memmove memset size_t strcmp strerror",
     "ctime": "size_t time time_t tm",
     "deque": "deque",
     "exception": "current_exception exception exception_ptr rethrow_exception set_terminate terminate_handler",

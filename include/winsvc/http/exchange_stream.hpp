@@ -20,6 +20,7 @@
 #include <string_view>
 #include <utility>
 
+#include "winsvc/base/byte_block.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/transport.hpp"
@@ -33,11 +34,11 @@ namespace detail::http {
 
 /// Received bytes that are not consumed yet: a head, which is parsed in place, its body, then the next request.
 struct receive_buffer {
-  std::string bytes;
+  base::byte_block bytes;
   std::size_t consumed = 0;
 
   [[nodiscard]] std::string_view remaining() const noexcept {
-    return {bytes.data() + consumed, bytes.size() - consumed};
+    return {bytes.view().data() + consumed, bytes.size() - consumed};
   }
   void consume(std::size_t count) {
     consumed += count;
@@ -244,7 +245,7 @@ class exchange_stream {
       result = transport_.receive(chunk, sizeof chunk, received, limit);
     }
     if (result == os::transfer::done) {
-      buffer_.bytes.append(chunk, received);
+      buffer_.bytes.append({chunk, received});
       return true;
     }
     body_error_ = result == os::transfer::timed_out ? 408 : -1;

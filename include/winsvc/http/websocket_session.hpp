@@ -199,7 +199,7 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
   const auto result = wakes_for_drain ? transport_->receive_idle(buffer, sizeof buffer, received, limit)
                                       : transport_->receive(buffer, sizeof buffer, received, limit);
   if (result == os::transfer::done) {
-    close_if_thrown([&] { buffer_.bytes.append(buffer, received); });
+    close_if_thrown([&] { buffer_.bytes.append({buffer, received}); });
     last_received_ = time_.now();
     ping_pending_ = false;
   } else if (result != os::transfer::timed_out) {

@@ -144,6 +144,7 @@ class connection {
   [[nodiscard]] std::optional<wait_condition> await_events(bool timed_out);
   [[nodiscard]] std::optional<wait_condition> lingering_close(bool timed_out);
   [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
+  [[nodiscard]] bool parse_received_head();
   void accept_head(std::size_t head_bytes);
   void find_route();
   [[nodiscard]] bool can_collect_body() const;
@@ -202,9 +203,6 @@ class connection {
   step_blocks* blocks_ = &kept_;  // during a step, those of the thread
   bool keeps_bytes_ = false;     // kept_ is not empty
   std::size_t scanned_ = 0;  // bytes of an incomplete head that the parser has checked
-  // The parsed head refers to the received bytes while a swap of the strings moves them to the head block, so they must
-  // be in allocated memory, not in the string itself.
-  static constexpr std::size_t min_allocated_bytes = 64;
 
   // The request in progress.
   bool in_flight_ = false, keep_alive_ = false, body_unread_ = false;

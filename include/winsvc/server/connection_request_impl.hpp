@@ -34,18 +34,12 @@ namespace detail::server {
 
 WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out) {
   const bool begun = !blocks_->input.remaining().empty();
-  if (begun) {
-    const auto parsed = wire::parse_head(blocks_->input.remaining(), limits_, &scanned_, head_);
-    if (parsed.kind != wire::head_parse_status::more) {
-      scanned_ = 0;
-      if (parsed.kind == wire::head_parse_status::reject) reject(parsed.status, parsed.rejection_text());
-      else accept_head(parsed.consumed);
-      return std::nullopt;
-    }
-  }
+  if (begun && parse_received_head()) return std::nullopt;
   const auto result = receive();  // bytes that have arrived are served, even after the deadline
   if (result == os::transfer::done) {
-    if (!begun) deadline_ = now_ + limits_.head_timeout;
+    if (begun) return std::nullopt;
+    deadline_ = now_ + limits_.head_timeout;
+    static_cast<void>(parse_received_head());
     return std::nullopt;
   }
   if (result != os::transfer::timed_out) {
@@ -69,6 +63,16 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out
   return wait_for_input();
 }
 
+/// Begins the request of the head in the buffer, or rejects it. Returns false if it is valid so far, but incomplete.
+WINSVC_INLINE bool connection::parse_received_head() {
+  const auto parsed = wire::parse_head(blocks_->input.remaining(), limits_, &scanned_, head_);
+  if (parsed.kind == wire::head_parse_status::more) return false;
+  scanned_ = 0;
+  if (parsed.kind == wire::head_parse_status::reject) reject(parsed.status, parsed.rejection_text());
+  else accept_head(parsed.consumed);
+  return true;
+}
+
 /// Begins the request of head_, which has `head_bytes` in the buffer.
 WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   request_started_ = now_;
@@ -80,9 +84,10 @@ WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   // The views of the head point into the buffer, which grows when the body arrives. So the head keeps this block, and
   // the two blocks are swapped with each request.
   blocks_->head_block.clear();
-  std::swap(blocks_->head_block, blocks_->input.bytes);
+  blocks_->head_block.swap(blocks_->input.bytes);
   const std::size_t head_end = blocks_->input.consumed + head_bytes;
-  if (head_end < blocks_->head_block.size()) blocks_->input.bytes.assign(blocks_->head_block, head_end);
+  if (head_end < blocks_->head_block.size())
+    blocks_->input.bytes.append(blocks_->head_block.view().substr(head_end));
   blocks_->input.consumed = 0;
   find_route();
   // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).

@@ -59,27 +59,25 @@ class connection::buffer_lease {
       keep(kept.output, shared.output);
       connection_.keeps_bytes_ = keeps_bytes;
     }
-    for (auto* const block : {&shared.input.bytes, &shared.head_block, &shared.output}) {
-      constexpr std::size_t max_capacity = 256 * 1024;  // a block that a large response has grown is freed
-      if (block->capacity() > max_capacity) std::string().swap(*block);
-    }
+    limit_capacity(shared.input.bytes);
+    limit_capacity(shared.head_block);
+    limit_capacity(shared.output);
     connection_.blocks_ = &kept;
   }
   buffer_lease(const buffer_lease&) = delete;
   buffer_lease& operator=(const buffer_lease&) = delete;
 
  private:
-  /// Moves the received bytes to the connection: a small remainder to a string of its size, so that the thread keeps
-  /// the block.
+  /// Moves the received bytes to the connection: a small remainder to a block of its size, so that the thread keeps its
+  /// own.
   void keep_input() noexcept {
     constexpr std::size_t max_copied_bytes = 2048;
     auto &kept = connection_.kept_.input, &shared = buffers_.blocks.input;
     const auto remaining = shared.remaining();
     if (remaining.size() <= (std::max)(max_copied_bytes, shared.bytes.capacity() / 2)) {
       try {
-        std::string copy;
-        copy.reserve((std::max)(remaining.size(), min_allocated_bytes));
-        copy = remaining;
+        base::byte_block copy;
+        copy.append(remaining);
         shared.clear();
         if (kept.bytes.capacity() > shared.bytes.capacity()) kept.bytes.swap(shared.bytes);
         kept = {std::move(copy), 0};
@@ -90,9 +88,16 @@ class connection::buffer_lease {
     kept.consumed = std::exchange(shared.consumed, 0);
   }
   /// Moves the bytes of a block to the connection. Without bytes, the thread gets the larger memory.
-  static void keep(std::string& kept, std::string& shared) noexcept {
+  template <class Block>
+  static void keep(Block& kept, Block& shared) noexcept {
     if (!shared.empty() || (kept.empty() && kept.capacity() > shared.capacity())) kept.swap(shared);
-    if (kept.empty()) std::string().swap(kept);
+    if (kept.empty()) Block().swap(kept);
+  }
+  /// Frees a block that a large request or response has grown.
+  template <class Block>
+  static void limit_capacity(Block& block) noexcept {
+    constexpr std::size_t max_capacity = 256 * 1024;
+    if (block.capacity() > max_capacity) Block().swap(block);
   }
 
   connection& connection_;
@@ -130,25 +135,26 @@ WINSVC_INLINE std::optional<wait_condition> connection::run_stage(bool timed_out
   return std::nullopt;
 }
 
-/// Receives at most one block of available bytes and appends them to the buffer.
+/// Receives at most one chunk of available bytes and appends them to the buffer.
 WINSVC_INLINE os::transfer connection::receive() {
   constexpr std::size_t chunk_size = 16 * 1024;
+  constexpr std::chrono::milliseconds no_wait{0};
   auto& bytes = blocks_->input.bytes;
-  if (bytes.capacity() - bytes.size() < chunk_size && blocks_->input.consumed > 0)
-    bytes.erase(0, std::exchange(blocks_->input.consumed, 0));
-  char chunk[chunk_size];
+  if (bytes.free_space() < chunk_size && blocks_->input.consumed > 0)
+    bytes.erase_front(std::exchange(blocks_->input.consumed, 0));
   std::size_t received = 0;
-  const auto result = transport_.receive(chunk, sizeof chunk, received, std::chrono::milliseconds(0));
-  if (bytes.capacity() < min_allocated_bytes) bytes.reserve(min_allocated_bytes);
-  if (result != os::transfer::done) return result;
-  if (bytes.size() >= chunk_size && bytes.capacity() - bytes.size() < received) {
-    // A large body grows by a quarter. append() would double its memory, and thousands of clients may send one.
-    std::string larger;
-    larger.reserve((std::max)(bytes.size() + received, body_memory(bytes.size())));
-    larger.append(bytes);
-    bytes.swap(larger);
+  if (bytes.free_space() >= chunk_size) {
+    const auto result = transport_.receive(bytes.end(), chunk_size, received, no_wait);
+    if (result == os::transfer::done) bytes.extend(received);
+    return result;
   }
-  bytes.append(chunk, received);
+  char chunk[chunk_size];
+  const auto result = transport_.receive(chunk, sizeof chunk, received, no_wait);
+  if (result != os::transfer::done) return result;
+  // A large body grows by a quarter. append() would double its memory, and thousands of clients may send one.
+  if (bytes.size() >= chunk_size && bytes.free_space() < received)
+    bytes.reserve((std::max)(bytes.size() + received, body_memory(bytes.size())));
+  bytes.append({chunk, received});
   return result;
 }
 

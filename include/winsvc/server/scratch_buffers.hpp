@@ -6,10 +6,12 @@
 // So an idle connection holds no block, and a request needs no allocation.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "winsvc/api/httplib.hpp"
+#include "winsvc/base/byte_block.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange_stream.hpp"
 #include "winsvc/wire/head.hpp"
@@ -21,14 +23,17 @@ namespace detail::server {
 /// The bytes that a step of a connection uses: received bytes, the head of the request, the response.
 struct step_blocks {
   http::receive_buffer input;
-  std::string head_block;  // memory of the views in the head
+  base::byte_block head_block;  // memory of the views in the head
   std::string output;
 };
 
 /// Memory blocks for one step. Each thread has one set for all connections, so that an idle connection holds no block.
 struct scratch_buffers {
   scratch_buffers() {
-    for (auto* block : {&blocks.input.bytes, &blocks.head_block, &blocks.output}) block->reserve(16 * 1024);
+    constexpr std::size_t block_bytes = 16 * 1024;
+    blocks.input.bytes.reserve(block_bytes);
+    blocks.head_block.reserve(block_bytes);
+    blocks.output.reserve(block_bytes);
     fields.reserve(32);
   }
   step_blocks blocks;               // empty between two steps, with reserved capacity
