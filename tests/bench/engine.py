@@ -6,8 +6,8 @@
   tests/bench/engine.py --only plain,browser   some scenarios (--list prints all)
   tests/bench/engine.py --peer drogon="/path/server PORT"      also measure another server with the same routes
 
-The servers: limit (the minimum: one receive, one send), ours (the engine)
-and bare (cpp-httplib's own server). It requires g++ and wrk.
+The servers: limit (the minimum: one receive, one send), limit-2 (limit with a second thread that does nothing), ours
+(the engine) and bare (cpp-httplib's own server). It requires g++ and wrk.
 
 In each round, the servers are measured one after the other, so that other load on the machine affects all of them. A
 ratio is computed for each round; the median of the rounds is the result. The table is written to build/bench/engine.md,
@@ -29,7 +29,7 @@ IDLE_CLIENTS, SLOW_CLIENTS = 10_000, 500
 HEAD = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
 # {scenario: (options of load.start_wrk, servers)}
 REQUESTS = {
-    "plain": ({"connections": 16}, "limit ours bare peers"),
+    "plain": ({"connections": 16}, "limit limit-2 ours bare peers"),
     "plain-128": ({"connections": 128}, "limit ours bare peers"),
     "json": ({"path": "/json"}, "ours bare peers"),
     "browser": ({"headers": load.BROWSER_FIELDS}, "limit ours bare peers"),
@@ -73,6 +73,7 @@ class Benchmark:
             program, seconds, size = load.build(name)
             self.commands[name] = [program, "PORT"]
             self.program_facts[name] = {"compile time in s": round(seconds, 1), "stripped KiB": size // 1024}
+        self.commands["limit-2"] = [*self.commands["limit"], "thread"]
         for peer in options.peer:
             name, _, command = peer.partition("=")
             self.commands[name] = shlex.split(command)
@@ -153,6 +154,10 @@ class Benchmark:
                 is_met = median <= limit if comparison == "at most" else median >= limit
                 lines.append(f"| {name} | {median:.2f} | {min(ratios):.2f} to {max(ratios):.2f} | {comparison} {limit} "
                              f"| {'yes' if is_met else 'no'} |")
+        for server, other in (("limit-2", "limit"), ("ours", "limit-2")):
+            if ratios := self.ratios("cpu", ("plain", server), ("plain", other)):
+                lines.append(f"| processor time of a plain request, {server} relative to {other} "
+                             f"| {statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} | | |")
         if ratios := self.ratios("cpu", ("last-route", "ours"), ("first-route", "ours")):
             median = statistics.median(ratios)
             lines.append(f"| processor time of the last of 1,000 routes, relative to the first | {median:.2f} "

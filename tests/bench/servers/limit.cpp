@@ -1,5 +1,7 @@
-// A minimal server, for tests/bench/engine.py: `limit PORT`. It has one thread with epoll, one receive and one send per
-// request, and sends the same bytes to each request. No server with these system calls can be faster on one core.
+// A minimal server, for tests/bench/engine.py: `limit PORT [thread]`. It has one thread with epoll, one receive and one
+// send per request, and sends the same bytes to each request. No server with these system calls can be faster on one
+// core. With `thread`, it has a second thread, which does nothing: the threads of a process share its descriptors, so
+// each system call counts the use of its descriptor.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -10,8 +12,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+#include <thread>
 
-int main(int, char** arguments) {
+int main(int count, char** arguments) {
+  if (count > 2 && std::string_view(arguments[2]) == "thread") {
+    std::thread([] {
+      for (;;) ::pause();
+    }).detach();
+  }
   constexpr std::string_view response =
       "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 11\r\n"
       "Date: Mon, 23 Nov 2026 08:00:00 GMT\r\n\r\nhello world";
@@ -39,8 +47,8 @@ int main(int, char** arguments) {
   std::fflush(stdout);
   for (;;) {
     epoll_event ready[64];
-    const int count = ::epoll_wait(poller, ready, 64, -1);
-    for (int i = 0; i < count; ++i) {
+    const int ready_count = ::epoll_wait(poller, ready, 64, -1);
+    for (int i = 0; i < ready_count; ++i) {
       const int fd = ready[i].data.fd;
       if (fd == listener) {
         for (int client; (client = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK)) >= 0; add(client))
