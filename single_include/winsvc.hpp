@@ -18,418 +18,419 @@
 //
 // The interface for apps. A section uses only sections above it.
 //
-//    437  config/version.hpp                   The version of winsvc, defined only here.
-//    454  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
-//    509  config/form.hpp                      The form in which winsvc is compiled.
-//    600  config/options.hpp                   Compile-time options of winsvc.
-//    662  config/abi.hpp                       The inline namespace that contains all names of winsvc.
-//    713  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
-//    744  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//    842  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
-//    900  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//    970  os/win/windows_headers.hpp           Windows system headers.
-//   1031  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
-//   1282  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
-//   1325  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
-//   1387  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
-//   1442  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
-//   1495  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//   1538  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
-//   1639  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1672  settings/setting_value.hpp           Types of settings and their text form.
-//   1865  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
-//   2010  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
-//   2074  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
-//   2133  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
-//   2196  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
-//   2425  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
-//   2796  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
-//   2918  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
-//   3011  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
-//   3074  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
-//   3112  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
-//   3184  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
-//   3229  route/url_value.hpp                  url_value, with_query.
-//   3278  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
-//   3362  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
-//   3394  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
-//   3482  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
-//   3634  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
-//   3938  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
-//   4149  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
-//   4212  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
-//   4364  api/app_objects.hpp                  App objects (dependency injection).
-//   4432  api/handler_arguments.hpp            Arguments of a handler.
-//   4544  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
-//   4677  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
-//   5009  api/parameter.hpp                    Parameters of a route.
-//   5227  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
-//   5333  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
-//   5517  api/middleware.hpp                   Middleware: functions that run before and after the handler.
-//   5603  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
-//   5675  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
-//   5747  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
-//   5896  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
-//   5935  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
-//   6037  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
-//   6058  api/file_options.hpp                 Options of a static folder.
-//   6089  base/source_location.hpp             source_location: file and line of a call in the user's program.
-//   6125  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
-//   6435  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
-//   6526  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
-//   6565  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
-//   6692  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
-//   6732  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
-//   6815  scm/control_event.hpp                Event data of a control.
-//   6888  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
-//   7063  settings/settings_file.hpp           Settings file (.ini).
-//   7138  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
-//   7365  api/setting.hpp                      Setting handle: reads a setting of the app.
-//   7516  api/settings_format.hpp              settings_format: another format of the settings file, for ...
-//   7552  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
-//   7594  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
-//   7622  base/lost_lines.hpp                  lost_lines, lost_line_counter.
-//   7702  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
-//   7780  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
-//   7949  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
-//   8036  base/error_codes.hpp                 Error messages and remedies for system error codes.
-//   8165  base/quote.hpp                       Windows command lines.
-//   8209  base/result.hpp                      result: a value or an error, returned by operations that can fail.
-//   8343  scm/spec.hpp                         Service specification.
-//   8452  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
-//   8533  api/service.hpp                      service: the object with which an app describes its service.
-//   8888  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
-//   8934  api/run.hpp                          winsvc::run: runs the verb that the command line names.
-//   8973  api/host.hpp                         host: runs a service inside a program that has its own main loop.
-//   9046  api/main.hpp                         WINSVC_MAIN: defines main for an app.
-//   9059  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
-//   9110  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
-//   9197  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
-//   9238  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
-//   9306  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
-//   9343  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
-//   9388  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
-//   9419  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
-//   9446  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
-//   9516  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
-//   9562  wire/forwarded.hpp                   Forwarding fields of proxies.
-//   9614  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
-//   9646  addons/headers.hpp                   Middleware for response headers and body size.
+//    438  config/version.hpp                   The version of winsvc, defined only here.
+//    455  config/compiler.hpp                  Platform and compiler detection: macros that are always 0 or 1.
+//    510  config/form.hpp                      The form in which winsvc is compiled.
+//    601  config/options.hpp                   Compile-time options of winsvc.
+//    663  config/abi.hpp                       The inline namespace that contains all names of winsvc.
+//    714  base/scope.hpp                       scope_exit: runs a callable at the end of a scope, also when an ...
+//    745  base/text.hpp                        Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//    843  route/path.hpp                       Decodes a request path into segments, and percent-encodes a segment.
+//    901  wire/grammar.hpp                     Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//    971  os/win/windows_headers.hpp           Windows system headers.
+//   1032  api/httplib.hpp                      Requests and responses: the types of cpp-httplib.
+//   1283  api/abort.hpp                        abort: ends a handler or a middleware with an error response.
+//   1326  api/json.hpp                         JSON: `winsvc::json` is nlohmann::json.
+//   1388  base/json_writer.hpp                 json_object_writer, json_array: write JSON text.
+//   1443  api/faults.hpp                       fault_list: collects the invalid values of a request, so that the ...
+//   1496  route/schema_set.hpp                 schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//   1539  route/metadata.hpp                   route_metadata: name, description, body types and limits of a route.
+//   1640  base/duration.hpp                    Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1673  settings/setting_value.hpp           Types of settings and their text form.
+//   1866  api/text_value.hpp                   Text values: the types that a path parameter, query parameter ...
+//   2011  api/json_library.hpp                 json_library: interface of the JSON parser that reads types with ...
+//   2075  base/error.hpp                       error, setup_error: an error value with the operation, its subject ...
+//   2134  base/text_pattern.hpp                text_pattern: a regular expression that a whole text must match, in ...
+//   2197  settings/rule.hpp                    Rules for values: ranges, lengths, allowed values and patterns, for ...
+//   2426  api/json_type.hpp                    JSON types: values that are read from JSON, written as JSON ...
+//   2797  api/type_macros.hpp                  WINSVC_TYPE and WINSVC_ENUM.
+//   2919  api/stream.hpp                       Streams: responses that are written while the client reads, as bytes ...
+//   3012  api/event_channel.hpp                Event channel: sends server-sent events to many clients.
+//   3075  base/encoding.hpp                    Encodes and decodes base64, escapes text for HTML, and compares ...
+//   3113  api/html.hpp                         html: markup that is safe by construction, because each text that is ...
+//   3185  api/templates.hpp                    Templates: pages from the files of a template engine, which an ...
+//   3230  route/url_value.hpp                  url_value, with_query.
+//   3279  base/clock.hpp                       clock: the time source of winsvc, which tests replace so that they ...
+//   3363  base/sha.hpp                         SHA-1, SHA-256 and HMAC-SHA-256.
+//   3395  wire/cookie.hpp                      Cookies: the value of Set-Cookie with all attributes, and signed ...
+//   3483  api/reply.hpp                        reply: a response with status, headers and body, as the return value ...
+//   3635  api/json_compare.hpp                 JSON comparison: checks that the conversion of JSON to a C++ type ...
+//   3939  api/json_convert.hpp                 JSON conversion: converts a JSON value to a C++ type without losing ...
+//   4150  api/json_body.hpp                    JSON body: converts the body of a request to a type, with an error ...
+//   4213  api/upload.hpp                       Uploads: request bodies that are written to files while they arrive ...
+//   4365  api/app_objects.hpp                  App objects (dependency injection).
+//   4433  api/handler_arguments.hpp            Arguments of a handler.
+//   4545  api/handler_result.hpp               Result of a handler: writes the returned value to the response, and ...
+//   4678  api/handler.hpp                      Handlers: the parameters and return types of a handler, and the ...
+//   5010  api/parameter.hpp                    Parameters of a route.
+//   5228  api/sourced_handler.hpp              Sourced handler: a handler together with the sources of its ...
+//   5334  api/websocket.hpp                    WebSockets: connections on which the client and the service send ...
+//   5518  api/middleware.hpp                   Middleware: functions that run before and after the handler.
+//   5604  api/error_handlers.hpp               Error handlers: functions of the app that create error responses, by ...
+//   5676  route/method.hpp                     method, method_set: the request methods of routes (GET, POST, ...) ...
+//   5748  api/route_builder.hpp                route_builder: sets the name, the limits and the description of a ...
+//   5897  api/url_for.hpp                      url_for: builds the path of a named route in a handler.
+//   5936  api/resource.hpp                     Resource: a class whose member functions `get`, `put`, `del`, ...
+//   6038  api/trailing_slash.hpp               trailing_slash: rule for a request whose path differs from a route ...
+//   6059  api/file_options.hpp                 Options of a static folder.
+//   6090  base/source_location.hpp             source_location: file and line of a call in the user's program.
+//   6126  api/group.hpp                        Route registration: methods, groups under a prefix, middleware ...
+//   6436  api/context.hpp                      Request context: the ID of a request, and values that middleware ...
+//   6527  wire/fields.hpp                      Form fields: parser for query strings and URL-encoded forms ...
+//   6566  api/values.hpp                       Typed access to query parameters, form fields and headers of a request.
+//   6693  api/cookies.hpp                      Cookies: reads cookies of requests and sets cookies in responses.
+//   6733  base/stop.hpp                        stop_token, stop_source: a stop request that threads poll or wait on.
+//   6816  scm/control_event.hpp                Event data of a control.
+//   6889  api/hooks.hpp                        Hooks: functions that the service calls at start, stop, pause ...
+//   7064  settings/settings_file.hpp           Settings file (.ini).
+//   7139  settings/setting.hpp                 Setting: a named, typed value with rules, a default, and a staged ...
+//   7366  api/setting.hpp                      Setting handle: reads a setting of the app.
+//   7517  api/settings_format.hpp              settings_format: another format of the settings file, for ...
+//   7553  api/tls_options.hpp                  TLS options of a service: the file of certificate authorities (CA).
+//   7595  base/attempt.hpp                     attempt: runs a callable and ends its exception, for work that is ...
+//   7623  base/lost_lines.hpp                  lost_lines, lost_line_counter.
+//   7703  base/timed_mutex.hpp                 timed_mutex: a mutex whose lock has a timeout.
+//   7781  base/log.hpp                         logger, log_sink: a log of entries with a time and a level ...
+//   7950  scm/recovery.hpp                     Recovery of a service: the actions of the SCM after failures.
+//   8037  base/error_codes.hpp                 Error messages and remedies for system error codes.
+//   8166  base/quote.hpp                       Windows command lines.
+//   8210  base/result.hpp                      result: a value or an error, returned by operations that can fail.
+//   8344  scm/spec.hpp                         Service specification.
+//   8453  wire/limits.hpp                      Limits and timeouts of connections and requests, with their defaults ...
+//   8534  api/service.hpp                      service: the object with which an app describes its service.
+//   8889  api/app.hpp                          App factory: converts an app (a function, a callable object or a ...
+//   8935  api/run.hpp                          winsvc::run: runs the verb that the command line names.
+//   8974  api/host.hpp                         host: runs a service inside a program that has its own main loop.
+//   9047  api/main.hpp                         WINSVC_MAIN: defines main for an app.
+//   9060  addons/auth.hpp                      Authentication middleware: HTTP basic and bearer authentication.
+//   9111  addons/session.hpp                   Session middleware: stores values of one browser in a signed cookie ...
+//   9198  addons/cors.hpp                      CORS middleware (cross-origin resource sharing).
+//   9239  wire/ip.hpp                          IP addresses and ranges, and the address of a client behind trusted ...
+//   9307  wire/host_name.hpp                   Host names: decides whether a service accepts the name in the Host ...
+//   9344  addons/allowed_hosts.hpp             Middleware against DNS rebinding.
+//   9389  wire/origin.hpp                      Origin check: decides whether a page of another site may use this ...
+//   9420  addons/same_origin.hpp               CSRF protection (cross-site request forgery).
+//   9447  addons/rate_limit.hpp                Rate limit per client: middleware with one token bucket per address.
+//   9517  wire/accept.hpp                      Content negotiation (RFC 9110 section 12).
+//   9563  wire/forwarded.hpp                   Forwarding fields of proxies.
+//   9615  addons/proxies.hpp                   Trusted proxies: middleware that reads the client's address, scheme ...
+//   9647  addons/headers.hpp                   Middleware for response headers and body size.
 //
 // The implementation, lower floors first. The separate form (config/form.hpp) compiles it once.
 //
-//   9679  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
-//   9931  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
-//  10029  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
-//  10092  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
-//  10252  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
-//  10268  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
-//  10394  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
-//  10445  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
-//  10487  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
-//  10569  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//  10643  settings/setting_value.hpp:bodies    Types of settings and their text form.
-//  10761  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
-//  10794  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
-//  10849  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
-//  11094  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
-//  11130  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
-//  11177  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
-//  11270  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
-//  11300  route/url_value.hpp:bodies           url_value, with_query.
-//  11342  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
-//  11501  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
-//  11626  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
-//  11753  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
-//  11829  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
-//  11878  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
-//  11927  api/app_objects.hpp:bodies           App objects (dependency injection).
-//  11965  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
-//  11999  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
-//  12021  api/parameter.hpp:bodies             Parameters of a route.
-//  12079  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
-//  12107  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
-//  12180  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
-//  12246  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
-//  12274  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
-//  12298  settings/settings_file.hpp:bodies    Settings file (.ini).
-//  12465  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
-//  12631  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
-//  12738  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
-//  12762  base/quote.hpp:bodies                Windows command lines.
-//  12852  scm/spec.hpp:bodies                  Service specification.
-//  13008  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
-//  13128  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
-//  13278  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
-//  13350  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
-//  13507  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
-//  13558  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
-//  13599  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
-//  13633  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
-//  13661  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
-//  13712  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
-//  13806  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
-//  13928  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
-//  13988  addons/headers.hpp:bodies            Middleware for response headers and body size.
-//  14034  base/reserve_one.hpp                 reserve_one: makes the next push_back of a vector need no memory, so ...
-//  14061  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
-//  14106  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
-//  14261  base/wait_deadline.hpp               wait_deadline: the limit of a wait in the system, in the time of the ...
-//  14325  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
-//  14458  settings/registry.hpp                Registry of the settings of an app.
-//  14787  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
-//  14998  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
-//  15230  route/table.hpp                      Route table (route::table).
-//  15659  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
-//  15765  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
-//  15873  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
-//  16072  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
-//  16432  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
-//  16621  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
-//  16836  wire/file_name.hpp                   Safe file names for uploads.
-//  16915  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
-//  16985  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
-//  17136  wire/representation.hpp              Representation of content in a response.
-//  17288  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
-//  17572  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
-//  17867  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
-//  17974  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
-//  18153  scm/lifecycle.hpp                    Lifecycle of a service.
-//  18286  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
-//  18376  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
-//  18444  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
-//  18511  scm/account.hpp                      Account of a service.
-//  18671  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
-//  18912  scm/security.hpp                     Security descriptors in SDDL.
-//  19135  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
-//  19352  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
-//  19411  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
-//  19536  scm/event_record.hpp                 Records of the Windows event log.
-//  19678  scm/saved_state.hpp                  Saved state of a service.
-//  19836  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
-//  20109  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
-//  20149  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
-//  20231  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
-//  20430  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
-//  20693  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
-//  20877  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
-//  21005  os/process.hpp                       Process functions: executable path, command-line arguments ...
-//  21192  os/socket.hpp                        TCP sockets with timeouts.
-//  21362  os/listen.hpp                        Opens the listening sockets of a host.
-//  21488  os/posix/headers.hpp                 POSIX system headers.
-//  21529  os/posix/direct_calls.hpp            Direct calls: the system calls of a request, without the functions ...
-//  21608  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
-//  21812  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
-//  21856  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
-//  21964  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
-//  22071  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
-//  22255  os/tcp.hpp                           TCP sockets on all platforms.
-//  22601  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
-//  22782  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
-//  22910  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
-//  23186  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
-//  23241  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
-//  23312  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
-//  23357  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
-//  23565  os/connection_threads.hpp            Connection threads of the control channel.
-//  23656  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
-//  23879  os/console.hpp                       Console input and output.
-//  23982  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
-//  24144  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
-//  24291  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
-//  24506  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
-//  24622  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
-//  24668  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
-//  24840  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
-//  24923  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
-//  24977  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
-//  25028  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
-//  25131  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
-//  25172  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
-//  25359  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
-//  25381  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
-//  25416  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
-//  25500  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
-//  25603  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
-//  25643  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
-//  25693  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
-//  25738  os/event_log.hpp                     Windows event log: writes one event with one text.
-//  25802  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
-//  26109  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
-//  26162  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
-//  26256  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
-//  26354  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
-//  26529  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
-//  26776  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
-//  26994  os/win/crash_cause.hpp               Cause of a crash on Windows.
-//  27203  os/win/file.hpp                      File functions on Windows (os/file.hpp).
-//  27452  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
-//  27676  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
-//  27738  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
-//  27831  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
-//  28137  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
-//  28243  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
-//  28481  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
-//  28570  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
-//  28642  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
-//  28729  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
-//  28782  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
-//  28879  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
-//  29017  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
-//  29111  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
-//  29353  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
-//  29469  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
-//  29596  os/win/install.hpp                   Event source, environment and folder security on Windows.
-//  29770  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
-//  29939  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
-//  30240  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
-//  30247  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
-//  30283  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
-//  30608  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
-//  30692  log/log_query.hpp                    Log query of the verb `logs`.
-//  30777  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
-//  30873  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
-//  30972  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
-//  31045  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
-//  31438  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
-//  31550  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
-//  31596  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
-//  31830  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
-//  32200  addons/api_page.hpp                  HTML page of `svc.openapi()`.
-//  32503  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
-//  32745  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
-//  32868  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
-//  33037  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
-//  33517  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
-//  33833  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
-//  33938  base/thread_stripe.hpp               Thread stripe: counters without locked instructions.
-//  33983  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
-//  34201  http/request_counts.hpp              Request counts: how many requests are in flight, and how many ...
-//  34275  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
-//  34441  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
-//  34517  http/transport.hpp                   Transport: the interface of a connection to its bytes.
-//  34724  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
-//  35045  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
-//  35330  http/request_ids.hpp                 Request ids: the source of the short ids of requests, for the log ...
-//  35397  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
-//  35600  http/stream_impl.hpp                 Implementation of api/stream.hpp.
-//  35639  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
-//  35811  http/reply_impl.hpp                  Implementation of api/reply.hpp.
-//  35900  http/problem.hpp                     Error responses of winsvc.
-//  36072  http/context_impl.hpp                Implementation of api/context.hpp.
-//  36168  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
-//  36425  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
-//  36477  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
-//  36639  http/group_impl.hpp                  Implementation of api/group.hpp.
-//  36713  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
-//  36969  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
-//  37122  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
-//  37153  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
-//  37252  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
-//  37444  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
-//  37583  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
-//  37792  http/file_body.hpp                   Sets a file as the body of a response.
-//  37907  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
-//  38187  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
-//  38429  http/request_processor.hpp           Request processor: handles one request.
-//  38696  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
-//  39066  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
-//  39169  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
-//  39325  http/upload_impl.hpp                 Implementation of api/upload.hpp.
-//  39417  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
-//  39635  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
-//  39902  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
-//  40041  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
-//  40089  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
-//  40192  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
-//  40232  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  40468  server/connection_step_impl.hpp      Implementation of server/connection.hpp.
-//  40651  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  40949  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  41211  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  41288  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
-//  41345  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  41426  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  41806  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  42085  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  42268  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
-//  42328  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  42536  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  42665  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  42925  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  43252  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  43364  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  43587  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  43742  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  43817  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  43836  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  44043  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  44283  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  44552  host/access_log.hpp                  Access log: one log entry for each response.
-//  44611  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  44737  host/route_statistics.hpp            Route statistics of the dashboard.
-//  44899  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  45156  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  45228  host/health.hpp                      Liveness and readiness routes.
-//  45332  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  45500  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  45626  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  45770  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  46061  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  46187  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  46306  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  46373  host/run_options.hpp                 Options and result of one run of a service.
-//  46444  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  46578  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  46699  host/control_channel_server.hpp      Control channel server.
-//  46896  host/runtime.hpp                     Runtime of a service.
-//  47165  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  47276  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  47418  host/status.hpp                      Text and JSON of `status`.
-//  47589  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  47715  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  47835  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  47928  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  48043  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  48169  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  48285  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  48627  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  48825  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  49028  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  49292  manage/wait.hpp                      Waits until a service reaches a state.
-//  49395  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  49637  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  49732  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  50032  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  50253  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  50446  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  50689  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  50762  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  50869  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  50935  manage/install.hpp                   `install` and `update` verbs.
-//  51241  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
-//  51478  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  51597  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  51816  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  51913  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  52003  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  52100  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  52136  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  52460  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  52683  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  52848  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  52985  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  53105  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  53197  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  53311  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  53674  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  53961  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  54138  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  54240  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//   9680  base/text.hpp:bodies                 Text functions: UTF-8 and UTF-16, ASCII case folding, splitting ...
+//   9932  route/path.hpp:bodies                Decodes a request path into segments, and percent-encodes a segment.
+//  10030  wire/grammar.hpp:bodies              Grammar rules of HTTP (RFC 9110, RFC 3986) that the parsers share.
+//  10093  api/httplib.hpp:bodies               Requests and responses: the types of cpp-httplib.
+//  10253  api/abort.hpp:bodies                 abort: ends a handler or a middleware with an error response.
+//  10269  api/json.hpp:bodies                  JSON: `winsvc::json` is nlohmann::json.
+//  10395  api/faults.hpp:bodies                fault_list: collects the invalid values of a request, so that the ...
+//  10446  route/schema_set.hpp:bodies          schema_set: the named JSON Schemas of an OpenAPI document, each ...
+//  10488  route/metadata.hpp:bodies            route_metadata: name, description, body types and limits of a route.
+//  10570  base/duration.hpp:bodies             Parses and formats durations: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//  10644  settings/setting_value.hpp:bodies    Types of settings and their text form.
+//  10762  api/text_value.hpp:bodies            Text values: the types that a path parameter, query parameter ...
+//  10795  base/error.hpp:bodies                error, setup_error: an error value with the operation, its subject ...
+//  10850  base/text_pattern.hpp:bodies         text_pattern: a regular expression that a whole text must match, in ...
+//  11095  settings/rule.hpp:bodies             Rules for values: ranges, lengths, allowed values and patterns, for ...
+//  11131  api/stream.hpp:bodies                Streams: responses that are written while the client reads, as bytes ...
+//  11178  base/encoding.hpp:bodies             Encodes and decodes base64, escapes text for HTML, and compares ...
+//  11271  api/html.hpp:bodies                  html: markup that is safe by construction, because each text that is ...
+//  11301  route/url_value.hpp:bodies           url_value, with_query.
+//  11343  base/clock.hpp:bodies                clock: the time source of winsvc, which tests replace so that they ...
+//  11502  base/sha.hpp:bodies                  SHA-1, SHA-256 and HMAC-SHA-256.
+//  11627  wire/cookie.hpp:bodies               Cookies: the value of Set-Cookie with all attributes, and signed ...
+//  11754  api/reply.hpp:bodies                 reply: a response with status, headers and body, as the return value ...
+//  11830  api/json_compare.hpp:bodies          JSON comparison: checks that the conversion of JSON to a C++ type ...
+//  11879  api/json_body.hpp:bodies             JSON body: converts the body of a request to a type, with an error ...
+//  11928  api/app_objects.hpp:bodies           App objects (dependency injection).
+//  11966  api/handler_result.hpp:bodies        Result of a handler: writes the returned value to the response, and ...
+//  12000  api/handler.hpp:bodies               Handlers: the parameters and return types of a handler, and the ...
+//  12022  api/parameter.hpp:bodies             Parameters of a route.
+//  12080  api/error_handlers.hpp:bodies        Error handlers: functions of the app that create error responses, by ...
+//  12108  route/method.hpp:bodies              method, method_set: the request methods of routes (GET, POST, ...) ...
+//  12181  wire/fields.hpp:bodies               Form fields: parser for query strings and URL-encoded forms ...
+//  12247  api/values.hpp:bodies                Typed access to query parameters, form fields and headers of a request.
+//  12275  api/cookies.hpp:bodies               Cookies: reads cookies of requests and sets cookies in responses.
+//  12299  settings/settings_file.hpp:bodies    Settings file (.ini).
+//  12466  base/log.hpp:bodies                  logger, log_sink: a log of entries with a time and a level ...
+//  12632  scm/recovery.hpp:bodies              Recovery of a service: the actions of the SCM after failures.
+//  12739  base/error_codes.hpp:bodies          Error messages and remedies for system error codes.
+//  12763  base/quote.hpp:bodies                Windows command lines.
+//  12853  scm/spec.hpp:bodies                  Service specification.
+//  13009  addons/auth.hpp:bodies               Authentication middleware: HTTP basic and bearer authentication.
+//  13129  addons/session.hpp:bodies            Session middleware: stores values of one browser in a signed cookie ...
+//  13279  addons/cors.hpp:bodies               CORS middleware (cross-origin resource sharing).
+//  13351  wire/ip.hpp:bodies                   IP addresses and ranges, and the address of a client behind trusted ...
+//  13508  wire/host_name.hpp:bodies            Host names: decides whether a service accepts the name in the Host ...
+//  13559  addons/allowed_hosts.hpp:bodies      Middleware against DNS rebinding.
+//  13600  wire/origin.hpp:bodies               Origin check: decides whether a page of another site may use this ...
+//  13634  addons/same_origin.hpp:bodies        CSRF protection (cross-site request forgery).
+//  13662  addons/rate_limit.hpp:bodies         Rate limit per client: middleware with one token bucket per address.
+//  13713  wire/accept.hpp:bodies               Content negotiation (RFC 9110 section 12).
+//  13807  wire/forwarded.hpp:bodies            Forwarding fields of proxies.
+//  13929  addons/proxies.hpp:bodies            Trusted proxies: middleware that reads the client's address, scheme ...
+//  13989  addons/headers.hpp:bodies            Middleware for response headers and body size.
+//  14035  base/reserve_one.hpp                 reserve_one: makes the next push_back of a vector need no memory, so ...
+//  14062  base/token.hpp                       Random tokens: hexadecimal digits that must not be guessed, for ...
+//  14107  base/timer_wheel.hpp                 timer_wheel: many deadlines, each set and moved in constant time ...
+//  14262  base/byte_block.hpp                  Byte block: bytes that are received or sent, in one block of ...
+//  14376  base/wait_deadline.hpp               wait_deadline: the limit of a wait in the system, in the time of the ...
+//  14440  base/flat_json.hpp                   Parser for flat JSON objects, which have only strings and unsigned ...
+//  14573  settings/registry.hpp                Registry of the settings of an app.
+//  14902  route/foreign_pattern.hpp            Detects route patterns in the syntax of another framework (`:id` ...
+//  15113  route/pattern.hpp                    Route pattern: parses the path of a route, such as `/users/{id}` ...
+//  15345  route/table.hpp                      Route table (route::table).
+//  15774  route/url.hpp                        build_path: builds the path of a URL from a pattern and values, as ...
+//  15880  wire/status.hpp                      Status codes: returns the reason phrase of a status code, as in the ...
+//  15988  wire/head.hpp                        Request head: the result of the head parser (wire/head_parser.hpp) ...
+//  16187  wire/head_lines.hpp                  Head lines: the rules for each line of a request head (RFC 9112).
+//  16547  wire/head_parser.hpp                 Head parser: strict parser of HTTP/1.1 request heads (RFC 9112).
+//  16736  wire/chunked.hpp                     Strict, incremental decoder for chunked bodies (Transfer-Encoding.
+//  16951  wire/file_name.hpp                   Safe file names for uploads.
+//  17030  wire/path_mapping.hpp                Safe mapping of a URL path to a file below a static folder.
+//  17100  wire/conditional.hpp                 Conditional requests (RFC 9110 section 13).
+//  17251  wire/representation.hpp              Representation of content in a response.
+//  17403  wire/multipart.hpp                   Incremental decoder for forms with files (multipart/form-data, RFC ...
+//  17687  wire/websocket.hpp                   WebSocket frames (RFC 6455 section 5).
+//  17982  wire/websocket_handshake.hpp         WebSocket handshake (RFC 6455 section 4.2).
+//  18089  scm/state.hpp                        States, controls, statuses and exit codes of a service, with the ...
+//  18268  scm/lifecycle.hpp                    Lifecycle of a service.
+//  18401  scm/control_policy.hpp               Control policy: decides how a service reacts to a control in its ...
+//  18491  scm/stop_limits.hpp                  Stop limits: the time limits of a stop, for STOP, SHUTDOWN ...
+//  18559  scm/events.hpp                       Events that a service writes to the Windows event log, as a table.
+//  18626  scm/account.hpp                      Account of a service.
+//  18786  scm/ace.hpp                          Entries (ACEs) of a security descriptor as values.
+//  19027  scm/security.hpp                     Security descriptors in SDDL.
+//  19250  scm/writable_folder.hpp              untrusted_writers: reads in a security descriptor which untrusted ...
+//  19467  scm/service_sid.hpp                  Service SID: the security identifier of a service, computed from its ...
+//  19526  scm/config_levels.hpp                Configuration levels of ChangeServiceConfig2W, one type for each level.
+//  19651  scm/event_record.hpp                 Records of the Windows event log.
+//  19793  scm/saved_state.hpp                  Saved state of a service.
+//  19951  commandline/verbs.hpp                Verbs and options of the command line as two tables, and the help ...
+//  20224  scm/install_request.hpp              Install request: the values that `install` and `update` set, from ...
+//  20264  commandline/command.hpp              Parsed command line: a struct with the verb and the options of each ...
+//  20346  commandline/option_values.hpp        Values of options: parses the value of each option of the command ...
+//  20545  commandline/parse_command.hpp        Command-line parser: converts argv to a `command`, with the tables ...
+//  20808  os/service_manager.hpp               service_manager: the interface to the Service Control Manager, and ...
+//  20992  os/file.hpp                          File functions: append, read a file, replace a file, rename, list a ...
+//  21120  os/process.hpp                       Process functions: executable path, command-line arguments ...
+//  21307  os/socket.hpp                        TCP sockets with timeouts.
+//  21477  os/listen.hpp                        Opens the listening sockets of a host.
+//  21603  os/posix/headers.hpp                 POSIX system headers.
+//  21644  os/posix/direct_calls.hpp            Direct calls: the system calls of a request, without the functions ...
+//  21723  os/posix/socket_api.hpp              POSIX socket functions for os/tcp.hpp.
+//  21927  os/win/system_library.hpp            Run-time lookup of functions in system DLLs.
+//  21971  os/win/wide.hpp                      to_wide and to_utf8: convert between UTF-8 and the wide (UTF-16) ...
+//  22079  os/win/port_listener.hpp             Finds the process that listens on a TCP port, on Windows, as ...
+//  22186  os/win/socket_api.hpp                Winsock functions for os/tcp.hpp.
+//  22370  os/tcp.hpp                           TCP sockets on all platforms.
+//  22716  os/poll_poller.hpp                   Poller over poll() and WSAPoll (see os/poller.hpp).
+//  22897  os/posix/epoll.hpp                   Poller on Linux (os/poller.hpp): epoll, edge-triggered.
+//  23025  os/win/iocp.hpp                      Poller on Windows (os/poller.hpp): an I/O completion port.
+//  23301  os/poller.hpp                        Poller (epoll, I/O completion port, poll).
+//  23356  os/control_channel.hpp               Control channel: a running service receives the requests of an ...
+//  23427  os/thread.hpp                        start_thread: starts a std::thread that keeps some stack for the ...
+//  23472  os/posix/file.hpp                    Files and folders on POSIX (os/file.hpp).
+//  23680  os/connection_threads.hpp            Connection threads of the control channel.
+//  23771  os/posix/control_channel.hpp         Control channel on POSIX (os/control_channel.hpp).
+//  23994  os/console.hpp                       Console input and output.
+//  24097  os/posix/console.hpp                 Console input and output on POSIX (os/console.hpp).
+//  24259  os/crash.hpp                         Crash handler: writes a minidump and reports the crash before the ...
+//  24406  os/posix/crash.hpp                   Crash handler on POSIX (os/crash.hpp).
+//  24621  os/elevation.hpp                     Elevation: runs this program again with administrator rights and ...
+//  24737  os/posix/elevation.hpp               Elevation on POSIX (os/elevation.hpp): not supported.
+//  24783  os/activity.hpp                      Activity file: what each thread of a service was doing (a hook, a ...
+//  24955  os/exit_watch.hpp                    Exit watch: calls a function when code of the program ends the ...
+//  25038  os/posix/exit_watch.hpp              Detects that the program calls exit(), on POSIX (os/exit_watch.hpp).
+//  25092  os/folder_watcher.hpp                Folder watcher: a thread waits until a file in a folder changes ...
+//  25143  os/posix/folder_watcher.hpp          Folder watcher on POSIX (os/folder_watcher.hpp): inotify on Linux.
+//  25246  os/key_reader.hpp                    Key reader: reports each key press on the terminal without Enter and ...
+//  25287  os/posix/key_reader.hpp              Key reader on POSIX (os/key_reader.hpp).
+//  25474  os/local_time.hpp                    UTC offset: returns the offset of the local time zone from UTC at a ...
+//  25496  os/posix/local_time.hpp              UTC offset of the local time zone on POSIX (os/local_time.hpp).
+//  25531  os/exclusive_file.hpp                Exclusive file: creates a file only if the path does not exist ...
+//  25615  os/posix/exclusive_file.hpp          Exclusive file on POSIX (os/exclusive_file.hpp).
+//  25718  os/probe.hpp                         System probe: queries of the verbs `doctor`, `why` and `prove` ...
+//  25758  os/posix/probe.hpp                   System probe on POSIX (os/probe.hpp).
+//  25808  os/dispatcher.hpp                    Dispatcher interface (StartServiceCtrlDispatcherW).
+//  25853  os/event_log.hpp                     Windows event log: writes one event with one text.
+//  25917  os/posix/process.hpp                 Process functions on POSIX (os/process.hpp).
+//  26224  os/posix/thread.hpp                  start_thread on POSIX (os/thread.hpp).
+//  26277  os/input_file.hpp                    Input file: a file that is open for reading at any position (pread).
+//  26371  os/posix/input_file.hpp              Input file on POSIX (os/input_file.hpp).
+//  26469  os/win/security.hpp                  Converts security descriptors and SIDs to and from text (SDDL ...
+//  26644  os/win/control_channel.hpp           Control channel on Windows (os/control_channel.hpp).
+//  26891  os/win/console.hpp                   Console input and output on Windows (os/console.hpp).
+//  27109  os/win/crash_cause.hpp               Cause of a crash on Windows.
+//  27318  os/win/file.hpp                      File functions on Windows (os/file.hpp).
+//  27567  os/win/dump_writer.hpp               Dump writer: starts a second process that writes the minidump.
+//  27791  os/win/runtime_error_mode.hpp        Error mode of the process (SetErrorMode).
+//  27853  os/win/thread.hpp                    Stack reserve of threads on Windows (os/thread.hpp).
+//  27946  os/win/crash.hpp                     Crash handler on Windows (os/crash.hpp): catches fatal errors.
+//  28252  os/win/dispatcher.hpp                Dispatcher on Windows (os/dispatcher.hpp).
+//  28358  os/win/elevation.hpp                 Elevation on Windows (os/elevation.hpp).
+//  28596  os/win/exit_watch.hpp                Detects that the program calls exit(), on Windows (os/exit_watch.hpp).
+//  28685  os/win/folder_watcher.hpp            Folder watcher on Windows (os/folder_watcher.hpp).
+//  28757  os/win/key_reader.hpp                Key reader on Windows (os/key_reader.hpp).
+//  28844  os/win/local_time.hpp                UTC offset of the local time zone on Windows (os/local_time.hpp).
+//  28897  os/win/exclusive_file.hpp            Exclusive file on Windows (os/exclusive_file.hpp).
+//  28994  os/win/registry.hpp                  Registry keys below HKEY_LOCAL_MACHINE.
+//  29132  os/win/probe.hpp                     System probe on Windows (os/probe.hpp).
+//  29226  os/win/process.hpp                   Process functions on Windows (os/process.hpp).
+//  29468  os/win/input_file.hpp                Input file on Windows (os/input_file.hpp).
+//  29584  os/win/account_rights.hpp            The right to log on as a service (SeServiceLogonRight).
+//  29711  os/win/install.hpp                   Event source, environment and folder security on Windows.
+//  29885  os/win/config_levels.hpp             Converts the config levels (scm/config_levels.hpp) to and from the ...
+//  30054  os/win/service_manager.hpp           Service Control Manager on Windows (os/service_manager.hpp).
+//  30355  os/native.hpp                        Includes all headers of os/ and their implementations for this ...
+//  30362  os/thread_starter.hpp                Thread starter: creates the threads of a component, so that a test ...
+//  30398  log/async_sink.hpp                   async_sink: a log sink with a bounded queue and a thread in front of ...
+//  30723  log/ring_sink.hpp                    ring_sink: keeps the newest log entries in memory, for clients that ...
+//  30807  log/log_query.hpp                    Log query of the verb `logs`.
+//  30892  log/local_days.hpp                   Local days: finds the first log entry of each day, in the local time ...
+//  30988  log/log_files.hpp                    Log files: the names and numbers of the rotated files of a log.
+//  31087  log/file_notices.hpp                 File notices: what a log file reports about itself before the next line.
+//  31160  log/rotating_file_sink.hpp           Rotating file sink: appends to the log file, rotates it by size and ...
+//  31553  log/console_sink.hpp                 Console sink: writes log entries to standard error, with the time of ...
+//  31665  log/event_log_sink.hpp               Event log sink: writes log lines to the Windows event log if the app ...
+//  31711  log/log_reader.hpp                   Log reader: prints entries of the log file and of its rotated files ...
+//  31945  addons/openapi.hpp                   OpenAPI 3.1 document of the app's routes, for client generators ...
+//  32315  addons/api_page.hpp                  HTML page of `svc.openapi()`.
+//  32618  addons/metrics.hpp                   Metrics in the Prometheus text format 0.0.4.
+//  32860  addons/dashboard_page.hpp            HTML of the dashboard, `svc.dashboard("/_service")`.
+//  32983  addons/dashboard_style.hpp           CSS style sheet of the dashboard (addons/dashboard_page.hpp).
+//  33152  addons/dashboard_script.hpp          JavaScript of the dashboard (addons/dashboard_page.hpp).
+//  33632  http/router.hpp                      Router: the routes of an app with their handlers and middleware.
+//  33948  http/router_middleware_impl.hpp      Implementation of http/router.hpp.
+//  34053  base/thread_stripe.hpp               Thread stripe: counters without locked instructions.
+//  34098  http/request_statistics.hpp          Request statistics: counts responses and errors per second and ...
+//  34316  http/request_counts.hpp              Request counts: how many requests are in flight, and how many ...
+//  34390  http/engine_state.hpp                Engine state: the flags, counters and observers that all connections ...
+//  34556  http/upload_folder.hpp               Upload folder: names the files that are being received, and removes ...
+//  34632  http/transport.hpp                   Transport: the interface of a connection to its bytes.
+//  34839  http/event_subscription.hpp          Event subscription: the position of one client in the events of a ...
+//  35161  http/exchange_stream.hpp             Exchange stream: the bytes of the body of one request, and those of ...
+//  35446  http/request_ids.hpp                 Request ids: the source of the short ids of requests, for the log ...
+//  35513  http/exchange.hpp                    Exchange: one request with its response, shared by the functions ...
+//  35738  http/stream_impl.hpp                 Implementation of api/stream.hpp.
+//  35777  http/content_sink.hpp                Content sink: receives the bytes of a content provider of ...
+//  35949  http/reply_impl.hpp                  Implementation of api/reply.hpp.
+//  36038  http/problem.hpp                     Error responses of winsvc.
+//  36210  http/context_impl.hpp                Implementation of api/context.hpp.
+//  36311  http/json_type_impl.hpp              Implementation of api/json_type.hpp and api/json_library.hpp.
+//  36568  http/url_for_impl.hpp                Implementation of api/url_for.hpp.
+//  36620  http/route_builder_impl.hpp          Implementation of api/route_builder.hpp.
+//  36782  http/group_impl.hpp                  Implementation of api/group.hpp.
+//  36856  http/body_reader.hpp                 Body reader: reads the body of a request into memory, after the ...
+//  37112  http/handler_timeouts.hpp            Handler timeouts: call a function when a handler has not returned ...
+//  37265  http/upload_receiver.hpp             Upload receiver: pointer to the function that reads a body into ...
+//  37296  http/request_fields.hpp              Request fields: converts a parsed head into cpp-httplib's Request.
+//  37395  http/error_responder.hpp             Error responder: turns exceptions and error statuses into responses ...
+//  37587  http/compression.hpp                 Compression of complete response bodies with the libraries that ...
+//  37726  http/decompression.hpp               Decompression of request bodies with the libraries that cpp-httplib ...
+//  37935  http/file_body.hpp                   Sets a file as the body of a response.
+//  38050  http/response_writer.hpp             Response writer: writes the head and the body of each response, with ...
+//  38305  http/response_content.hpp            Response content: prepares the response of a handler before it is ...
+//  38546  http/request_processor.hpp           Request processor: handles one request.
+//  38813  http/handler_call_impl.hpp           Implementation of http/request_processor.hpp.
+//  39190  http/file_response.hpp               File response: a file as the response of a handler or of a static ...
+//  39293  http/static_folder.hpp               Static folder: serves the files of a folder under a URL prefix.
+//  39449  http/upload_impl.hpp                 Implementation of api/upload.hpp.
+//  39541  http/upload_reader.hpp               Upload reader: writes a body to files while it arrives.
+//  39759  http/websocket_session.hpp           WebSocket session: one open WebSocket (RFC 6455) with its frames ...
+//  40026  http/websocket_impl.hpp              Implementation of api/websocket.hpp.
+//  40165  server/tls_identity.hpp              TLS identity: the certificate and the private key of an HTTPS listener.
+//  40213  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
+//  40316  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
+//  40355  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
+//  40589  server/connection_step_impl.hpp      Implementation of server/connection.hpp.
+//  40771  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  41074  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  41338  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  41415  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
+//  41472  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  41553  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  41933  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  42212  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  42395  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
+//  42455  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  42675  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  42804  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  43064  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  43391  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  43503  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  43726  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  43881  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  43956  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  43975  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  44182  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  44422  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  44691  host/access_log.hpp                  Access log: one log entry for each response.
+//  44750  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  44876  host/route_statistics.hpp            Route statistics of the dashboard.
+//  45038  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  45295  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  45367  host/health.hpp                      Liveness and readiness routes.
+//  45471  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  45639  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  45765  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  45909  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  46200  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  46326  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  46445  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  46512  host/run_options.hpp                 Options and result of one run of a service.
+//  46583  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  46717  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  46838  host/control_channel_server.hpp      Control channel server.
+//  47035  host/runtime.hpp                     Runtime of a service.
+//  47304  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  47415  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  47557  host/status.hpp                      Text and JSON of `status`.
+//  47728  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  47854  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  47974  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  48067  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  48182  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  48308  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  48424  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  48766  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  48964  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  49167  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  49431  manage/wait.hpp                      Waits until a service reaches a state.
+//  49534  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  49776  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  49871  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  50171  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  50392  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  50585  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  50828  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  50901  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  51008  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  51074  manage/install.hpp                   `install` and `update` verbs.
+//  51380  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
+//  51617  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  51736  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  51955  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  52052  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  52142  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  52239  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  52275  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  52599  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  52822  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  52987  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  53124  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  53244  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  53336  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  53450  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  53813  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  54100  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  54277  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  54379  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  54581  config/undef.hpp                     Undefines the internal macros.
+//  54720  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -14249,6 +14250,120 @@ WINSVC_INLINE timer_wheel::time_point timer_wheel::next_deadline() noexcept {
     if (head.next != &head) break;
   }
   return time_point(std::chrono::duration_cast<time_point::duration>(slot_duration_type(first_)));
+}
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE
+
+// =====================================================================================================================
+// base/byte_block.hpp
+// =====================================================================================================================
+
+// Byte block: bytes that are received or sent, in one block of allocated memory, which is reused.
+//
+//   byte_block block;
+//   block.reserve(16 * 1024);
+//   const auto count = receive(block.end(), block.free_space());   // into memory that is not initialized
+//   block.extend(count);
+//
+// A string would initialize the memory before the receive, and keep few bytes in itself: a view of them would dangle
+// after a swap.
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+class byte_block {
+ public:
+  byte_block() noexcept = default;
+  byte_block(byte_block&& other) noexcept { swap(other); }
+  byte_block& operator=(byte_block&& other) noexcept {
+    byte_block(std::move(other)).swap(*this);
+    return *this;
+  }
+  void swap(byte_block& other) noexcept {
+    memory_.swap(other.memory_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+  }
+
+  [[nodiscard]] std::string_view view() const noexcept { return {memory_.get(), size_}; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  [[nodiscard]] char* data() noexcept { return memory_.get(); }
+  [[nodiscard]] char* end() noexcept { return memory_.get() + size_; }
+  [[nodiscard]] std::size_t free_space() const noexcept { return capacity_ - size_; }
+
+  /// Adds the `count` bytes at end(), which the caller has written.
+  void extend(std::size_t count) noexcept { size_ += count; }
+  void clear() noexcept { size_ = 0; }  // keeps the memory
+  /// Makes the capacity at least `capacity`, and exactly this if it must grow.
+  void reserve(std::size_t capacity);
+  /// Appends a copy. The capacity at least doubles if it must grow.
+  void append(std::string_view bytes) {
+    if (bytes.empty()) return;
+    if (bytes.size() > free_space()) grow(bytes.size());
+    std::memcpy(end(), bytes.data(), bytes.size());
+    size_ += bytes.size();
+  }
+  template <std::size_t N>
+  void append_literal(const char (&literal)[N]) {  // the compiler knows the size
+    if (N - 1 > free_space()) grow(N - 1);
+    std::memcpy(end(), literal, N - 1);
+    size_ += N - 1;
+  }
+  void append_number(std::uint64_t number) {
+    constexpr std::size_t max_digits = 20;
+    if (max_digits > free_space()) grow(max_digits);
+    size_ = static_cast<std::size_t>(std::to_chars(end(), end() + max_digits, number).ptr - memory_.get());
+  }
+  void erase_front(std::size_t count) noexcept;
+
+ private:
+  void grow(std::size_t added);
+
+  std::unique_ptr<char[]> memory_;
+  std::size_t size_ = 0, capacity_ = 0;
+};
+
+}  // namespace detail::base
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace detail::base {
+
+WINSVC_INLINE void byte_block::reserve(std::size_t capacity) {
+  if (capacity <= capacity_) return;
+  std::unique_ptr<char[]> larger(new char[capacity]);  // not make_unique, which initializes the memory
+  if (size_ > 0) std::memcpy(larger.get(), memory_.get(), size_);
+  memory_ = std::move(larger);
+  capacity_ = capacity;
+}
+
+WINSVC_INLINE void byte_block::grow(std::size_t added) { reserve((std::max)(size_ + added, 2 * capacity_)); }
+
+WINSVC_INLINE void byte_block::erase_front(std::size_t count) noexcept {
+  size_ -= count;
+  if (size_ > 0) std::memmove(memory_.get(), memory_.get() + count, size_);
 }
 
 }  // namespace detail::base
@@ -34810,7 +34925,8 @@ class event_subscription {
 
   /// Appends the next events to `output`, at least one and at most about `max_bytes`. After `none`, the next event
   /// wakes `target`. Call it on one thread at a time.
-  [[nodiscard]] subscription_state take(transport& target, std::string& output, std::size_t max_bytes, bool chunked);
+  [[nodiscard]] subscription_state take(transport& target, base::byte_block& output, std::size_t max_bytes,
+                                        bool chunked);
   /// True if more than `max_lag_bytes` were published since the events that the client has received.
   [[nodiscard]] bool is_lagging() const noexcept;
   /// Later events are not taken: take() returns `ended` after those that were published before.
@@ -34911,8 +35027,8 @@ WINSVC_INLINE bool event_subscription::is_lagging() const noexcept {
   return lags();
 }
 
-WINSVC_INLINE subscription_state event_subscription::take(transport& target, std::string& output, std::size_t max_bytes,
-                                                          bool chunked) {
+WINSVC_INLINE subscription_state event_subscription::take(transport& target, base::byte_block& output,
+                                                          std::size_t max_bytes, bool chunked) {
   event_position end;
   {
     const std::lock_guard lock(source_->mutex_);
@@ -35072,11 +35188,11 @@ namespace detail::http {
 
 /// Received bytes that are not consumed yet: a head, which is parsed in place, its body, then the next request.
 struct receive_buffer {
-  std::string bytes;
+  base::byte_block bytes;
   std::size_t consumed = 0;
 
   [[nodiscard]] std::string_view remaining() const noexcept {
-    return {bytes.data() + consumed, bytes.size() - consumed};
+    return {bytes.view().data() + consumed, bytes.size() - consumed};
   }
   void consume(std::size_t count) {
     consumed += count;
@@ -35092,7 +35208,7 @@ class exchange_stream {
  public:
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
   /// close(). `request_started`: the time at which the deadline of the body begins.
-  exchange_stream(transport& transport, receive_buffer& buffer, std::string& output, const wire::head& head,
+  exchange_stream(transport& transport, receive_buffer& buffer, base::byte_block& output, const wire::head& head,
                   const wire::limits& limits, clock::time_point request_started, const clock& time)
       : time_(time),
         transport_(transport),
@@ -35148,7 +35264,7 @@ class exchange_stream {
     }
     return true;
   }
-  [[nodiscard]] std::string& output() noexcept { return output_; }
+  [[nodiscard]] base::byte_block& output() noexcept { return output_; }
   /// From here on, each write is sent at once.
   void disable_buffering() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent_bytes() const noexcept { return sent_; }
@@ -35215,7 +35331,7 @@ class exchange_stream {
   bool write(const char* bytes, std::size_t count) {
     constexpr std::size_t max_buffered_bytes = 16 * 1024 * 1024;
     if (failed_) return false;
-    output_.append(bytes, count);
+    output_.append({bytes, count});
     return (!unbuffered_ && output_.size() <= max_buffered_bytes) || flush();
   }
   [[nodiscard]] bool has_failed() const noexcept { return failed_; }
@@ -35283,7 +35399,7 @@ class exchange_stream {
       result = transport_.receive(chunk, sizeof chunk, received, limit);
     }
     if (result == os::transfer::done) {
-      buffer_.bytes.append(chunk, received);
+      buffer_.bytes.append({chunk, received});
       return true;
     }
     body_error_ = result == os::transfer::timed_out ? 408 : -1;
@@ -35305,7 +35421,7 @@ class exchange_stream {
   const clock& time_;
   transport& transport_;
   receive_buffer& buffer_;
-  std::string& output_;
+  base::byte_block& output_;
   wire::framing framing_;
   std::uint64_t body_bytes_left_;
   bool must_send_continue_;
@@ -35430,6 +35546,12 @@ struct body_part {
   std::uint64_t offset, length;
 };
 
+/// The body of a 206 response.
+struct body_parts {
+  std::vector<body_part> list;  ///< at least one
+  std::string end;              ///< bytes after the last part
+};
+
 /// A part of a file that the connection sends after the head, while the client reads and without a thread that waits.
 struct file_part {
   std::shared_ptr<const os::input_file> file;
@@ -35471,8 +35593,7 @@ struct length_mismatch {
 struct response_delivery {
   int status = 0;                              ///< of the response, for the access log
   bool close_after_response = false;
-  std::vector<body_part> parts;                ///< of a 206 response; empty: the whole body
-  std::string end_of_parts;                    ///< bytes after the last part
+  std::optional<body_parts> parts;             ///< of a 206 response; nullopt: the whole body
   std::optional<std::uint64_t> stream_length;  ///< the length of a stream, if the app has announced it
   std::optional<std::uint64_t> length_of_head;  ///< Content-Length of a response to HEAD that has no body to measure
   std::string text_to_send;                    ///< a long body that follows the head in output(), without a copy
@@ -35494,6 +35615,16 @@ struct forwarded_origin {
   std::string scheme, host, path_prefix;
 };
 
+/// Parts of an exchange that few requests use. An exchange makes them at their first use, because their construction
+/// costs more than that of the other parts.
+struct exchange_extras {
+  forwarded_origin forwarded;
+  std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
+  std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
+  /// Serves the connection after a 101 response has been sent. Throws what its handler throws.
+  std::function<void(logger&)> serve_upgraded;
+};
+
 /// One request with its response, shared by the functions that run around a handler.
 struct exchange {
   exchange(const wire::head& h, const route::match_result& matched, exchange_stream& s,
@@ -35512,6 +35643,12 @@ struct exchange {
   }
   void set_id(std::string id) noexcept { id_ = std::move(id); }
 
+  /// The extras; null before the first use.
+  [[nodiscard]] const exchange_extras* extras() const noexcept { return extras_ ? &*extras_ : nullptr; }
+  [[nodiscard]] exchange_extras& use_extras() { return extras_ ? *extras_ : extras_.emplace(); }
+  /// The report of a trusted proxy; empty without one.
+  [[nodiscard]] const forwarded_origin& forwarded() const noexcept;
+
   const wire::head& head;
   const route::match_result& match;
   exchange_stream& stream;
@@ -35524,17 +35661,13 @@ struct exchange {
   request_body body;
   content_criteria criteria;
   response_delivery delivery;
-  forwarded_origin forwarded;
 
   std::optional<request> filled_request;          ///< filled by request_of(), at its first call
   const request* current_request = nullptr;       ///< the filled request, while it is handled; null: no code needs it
-  std::map<const void*, std::shared_ptr<void>> values;  ///< values of winsvc::context, by type
-  std::vector<std::function<void()>> before_handler;    ///< functions of the middleware that check the body
-  /// Serves the connection after a 101 response has been sent. Throws what its handler throws.
-  std::function<void(logger&)> serve_upgraded;
 
  private:
   mutable std::string id_;
+  std::optional<exchange_extras> extras_;
 };
 
 /// Makes an exchange the one that this thread handles, until the scope ends. Scopes nest: a handler may call another
@@ -35573,6 +35706,11 @@ class exchange_scope {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace detail::http {
+
+WINSVC_INLINE const forwarded_origin& exchange::forwarded() const noexcept {
+  static const forwarded_origin none;
+  return extras_ ? extras_->forwarded : none;
+}
 
 WINSVC_INLINE exchange*& exchange_scope::of_thread() noexcept {
   static thread_local exchange* current = nullptr;
@@ -36102,27 +36240,30 @@ WINSVC_INLINE void context::limit_body(std::uint64_t bytes) const noexcept {
 }
 
 WINSVC_INLINE void context::before_handler(std::function<void()> f) const {
-  exchange_->before_handler.push_back(std::move(f));
+  exchange_->use_extras().before_handler.push_back(std::move(f));
 }
 
 WINSVC_INLINE void context::put(const void* key, std::shared_ptr<void> value) const {
-  exchange_->values[key] = std::move(value);
+  exchange_->use_extras().values[key] = std::move(value);
 }
 
 WINSVC_INLINE void* context::find(const void* key) const noexcept {
-  const auto found = exchange_->values.find(key);
-  return found == exchange_->values.end() ? nullptr : found->second.get();
+  const auto* const extras = exchange_->extras();
+  if (!extras) return nullptr;
+  const auto found = extras->values.find(key);
+  return found == extras->values.end() ? nullptr : found->second.get();
 }
 
 WINSVC_INLINE std::string context::scheme() const {
-  const std::string& reported = exchange_->forwarded.scheme;
+  const std::string& reported = exchange_->forwarded().scheme;
   return !reported.empty() ? reported : is_encrypted() ? "https" : "http";
 }
 WINSVC_INLINE std::string context::host() const {
-  return exchange_->forwarded.host.empty() ? std::string(exchange_->head.host) : exchange_->forwarded.host;
+  const std::string& reported = exchange_->forwarded().host;
+  return reported.empty() ? std::string(exchange_->head.host) : reported;
 }
 WINSVC_INLINE const clock& context::time() const noexcept { return exchange_->stream.time(); }
-WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->forwarded.path_prefix; }
+WINSVC_INLINE const std::string& context::path_prefix() const noexcept { return exchange_->forwarded().path_prefix; }
 
 namespace detail::api {
 
@@ -36133,19 +36274,21 @@ WINSVC_INLINE void set_forwarding(const request& req, wire::forwarding_report&& 
   if (report.client != target.remote_addr) {
     target.remote_addr = report.client;
     target.remote_port = -1;  // only the port of the proxy is known
-    if (handling) handling->forwarded.client = std::move(report.client);
+    if (handling) handling->use_extras().forwarded.client = std::move(report.client);
   }
   if (!handling) return;  // a request that the app has made
-  handling->forwarded.scheme = std::move(report.scheme);
-  handling->forwarded.host = std::move(report.host);
-  handling->forwarded.path_prefix = std::move(report.prefix);
+  http::forwarded_origin& forwarded = handling->use_extras().forwarded;
+  forwarded.scheme = std::move(report.scheme);
+  forwarded.host = std::move(report.host);
+  forwarded.path_prefix = std::move(report.prefix);
   if (!id.empty()) handling->set_id(std::move(id));
 }
 
 WINSVC_INLINE bool is_for_https(const response& res) noexcept {
   const auto* const exchange = res.link.exchange();
   if (!exchange) return false;
-  if (!exchange->forwarded.scheme.empty()) return exchange->forwarded.scheme == "https";
+  const std::string& reported = exchange->forwarded().scheme;
+  if (!reported.empty()) return reported == "https";
   return exchange->stream.connection_transport().is_encrypted();
 }
 
@@ -36456,7 +36599,7 @@ namespace detail::api {
 
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
   const auto& exchange = http::exchange_of(req, "url_for");
-  return exchange.forwarded.path_prefix + route::build_path(exchange.services.table, name, values);
+  return exchange.forwarded().path_prefix + route::build_path(exchange.services.table, name, values);
 }
 
 }  // namespace detail::api
@@ -36465,7 +36608,7 @@ WINSVC_INLINE std::string absolute_url(const request& req, std::string_view path
   const auto& exchange = detail::http::exchange_of(req, "absolute_url");
   const std::string host = context(req).host();
   if (host.empty()) throw setup_error("absolute_url: the request has no Host, as HTTP/1.0 allows; use a path instead");
-  return context(req).scheme() + "://" + host + detail::http::with_prefix(exchange.forwarded.path_prefix, path);
+  return context(req).scheme() + "://" + host + detail::http::with_prefix(exchange.forwarded().path_prefix, path);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -37408,7 +37551,7 @@ WINSVC_INLINE void error_responder::send_error(exchange& exchange, response& res
 }
 
 WINSVC_INLINE void error_responder::check_status(exchange& exchange, response& res) const {
-  const bool upgrades = res.status == 101 && exchange.serve_upgraded;
+  const bool upgrades = res.status == 101 && exchange.extras() && exchange.extras()->serve_upgraded;
   if (res.status == -1 || upgrades || (res.status >= 200 && res.status <= 599)) return;
   send_internal_error(exchange, res, "handler",
                       "status " + std::to_string(res.status) + " is not a valid status of a response (200 to 599)");
@@ -37924,11 +38067,9 @@ WINSVC_INLINE void attach_file(response& res) {
 // (http/response_content.hpp): no framing fields of the app, no body where the status forbids one.
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -38013,52 +38154,9 @@ WINSVC_INLINE bool is_single_field(std::string_view name) noexcept {
   return false;
 }
 
-/// Collects the lines of a head and appends them to the output in blocks, because an append costs more than the copy of
-/// a short text. The destructor appends nothing: the last call is flush().
-class head_writer {
- public:
-  explicit head_writer(std::string& output) noexcept : output_(output) {}
-
-  head_writer& operator<<(std::string_view text) {
-    if (text.size() > sizeof bytes_ - size_) return append_long(text);
-    if (!text.empty()) std::memcpy(bytes_ + size_, text.data(), text.size());
-    size_ += text.size();
-    return *this;
-  }
-  template <std::size_t N>
-  head_writer& operator<<(const char (&literal)[N]) {  // the compiler knows the size
-    if (N - 1 > sizeof bytes_ - size_) return append_long({literal, N - 1});
-    std::memcpy(bytes_ + size_, literal, N - 1);
-    size_ += N - 1;
-    return *this;
-  }
-  head_writer& operator<<(std::uint64_t number) {
-    constexpr std::size_t max_digits = 20;
-    if (max_digits > sizeof bytes_ - size_) flush();
-    char* const begin = bytes_ + size_;
-    size_ += static_cast<std::size_t>(std::to_chars(begin, begin + max_digits, number).ptr - begin);
-    return *this;
-  }
-  void flush() {
-    output_.append(bytes_, size_);
-    size_ = 0;
-  }
-
- private:
-  head_writer& append_long(std::string_view text) {
-    flush();
-    output_.append(text);
-    return *this;
-  }
-
-  std::string& output_;
-  std::size_t size_ = 0;
-  char bytes_[512];
-};
-
 /// Appends the fields of the app, which must not contain framing fields. Returns true in `type` and `date` if it has
 /// written Content-Type and Date.
-WINSVC_INLINE void append_fields(const response& res, head_writer& output, bool& type, bool& date) {
+WINSVC_INLINE void append_fields(const response& res, base::byte_block& output, bool& type, bool& date) {
   const auto put = [&](const std::string& name, const std::string& value) {
     if (base::equal_nocase(name, "Content-Type")) {
       if (wire::is_bodyless_status(res.status) && res.status != 304) return;
@@ -38067,8 +38165,10 @@ WINSVC_INLINE void append_fields(const response& res, head_writer& output, bool&
       date = true;
     }
     const bool is_location = base::equal_nocase(name, "Location");
-    if (is_location) output << name << ": " << route::percent_encode_url(value) << "\r\n";
-    else output << name << ": " << value << "\r\n";
+    output.append(name);
+    output.append_literal(": ");
+    output.append(is_location ? route::percent_encode_url(value) : value);
+    output.append_literal("\r\n");
   };
   for (auto first = res.headers.begin(); first != res.headers.end();) {
     auto last = std::next(first);
@@ -38090,34 +38190,48 @@ WINSVC_INLINE void append_fields(const response& res, head_writer& output, bool&
 /// Appends the head and `body`. `length`: the Content-Length; nullopt: none. `own_date`: the line of date_line(), for a
 /// response without a Date.
 WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
-                               bool chunked, std::string_view own_date, std::string& output,
+                               bool chunked, std::string_view own_date, base::byte_block& output,
                                std::string_view body = {}) {
-  head_writer lines(output);
   if (res.status == 200) {
-    lines << "HTTP/1.1 200 OK\r\n";
+    output.append_literal("HTTP/1.1 200 OK\r\n");
   } else {
-    lines << "HTTP/1.1 " << static_cast<std::uint64_t>(res.status) << " ";
-    lines << wire::reason_phrase(res.status) << "\r\n";
+    output.append_literal("HTTP/1.1 ");
+    output.append_number(static_cast<std::uint64_t>(res.status));
+    output.append_literal(" ");
+    output.append(wire::reason_phrase(res.status));
+    output.append_literal("\r\n");
   }
   bool type = false, date = false;
-  append_fields(res, lines, type, date);
+  append_fields(res, output, type, date);
   const bool bodyless = wire::is_bodyless_status(res.status);
-  if (!type && !res.result_type.empty() && (!bodyless || res.status == 304))
-    lines << "Content-Type: " << res.result_type << "\r\n";
-  else if (!type && !bodyless && (chunked || !length || *length != 0))
-    lines << "Content-Type: text/plain\r\n";
-  if (chunked) lines << "Transfer-Encoding: chunked\r\n";
-  else if (length && !bodyless) lines << "Content-Length: " << *length << "\r\n";
-  if (!connection.empty()) lines << "Connection: " << connection << "\r\n";
-  if (!date) lines << own_date;
-  lines << "\r\n" << body;
-  lines.flush();
+  if (!type && !res.result_type.empty() && (!bodyless || res.status == 304)) {
+    output.append_literal("Content-Type: ");
+    output.append(res.result_type);
+    output.append_literal("\r\n");
+  } else if (!type && !bodyless && (chunked || !length || *length != 0)) {
+    output.append_literal("Content-Type: text/plain\r\n");
+  }
+  if (chunked) {
+    output.append_literal("Transfer-Encoding: chunked\r\n");
+  } else if (length && !bodyless) {
+    output.append_literal("Content-Length: ");
+    output.append_number(*length);
+    output.append_literal("\r\n");
+  }
+  if (!connection.empty()) {
+    output.append_literal("Connection: ");
+    output.append(connection);
+    output.append_literal("\r\n");
+  }
+  if (!date) output.append(own_date);
+  output.append_literal("\r\n");
+  output.append(body);
 }
 
 WINSVC_INLINE bool write_response(exchange& exchange, response& res, const connection_headers& connection) {
   exchange_stream& stream = exchange.stream;
   response_delivery& delivery = exchange.delivery;
-  std::string& output = stream.output();
+  base::byte_block& output = stream.output();
   const auto date = date_line(stream.time(), exchange.handled_time);
   const bool no_body = wire::is_bodyless_status(res.status);
   if (!res.content_provider_ || no_body) {
@@ -38132,27 +38246,31 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
   }
 
   if (!is_stream(res)) {
-    const bool whole = delivery.parts.empty();
-    std::uint64_t length = whole ? res.content_length_ : delivery.end_of_parts.size();
-    for (const auto& part : delivery.parts) length += part.head.size() + part.length;
+    const body_parts* const parts = delivery.parts ? &*delivery.parts : nullptr;  // null: the whole body
+    std::uint64_t length = parts ? parts->end.size() : res.content_length_;
+    if (parts) {
+      for (const auto& part : parts->list) length += part.head.size() + part.length;
+    }
     append_head(res, connection.connection, length, false, date, output);
     if (!connection.send_body) return true;
-    const bool one_part = whole || (delivery.parts.size() == 1 && delivery.parts[0].head.empty());
+    const bool one_part = !parts || (parts->list.size() == 1 && parts->list[0].head.empty());
     const auto* const from = res.content_provider_.target<file_provider>();
     if (from && one_part) {  // no thread waits for the client
-      if (whole) delivery.file_to_send = {from->file, 0, res.content_length_};
-      else delivery.file_to_send = {from->file, delivery.parts[0].offset, delivery.parts[0].length};
+      if (!parts) delivery.file_to_send = {from->file, 0, res.content_length_};
+      else delivery.file_to_send = {from->file, parts->list[0].offset, parts->list[0].length};
       return true;
     }
     stream.disable_buffering();
     bool ok = stream.flush();
-    if (whole) ok = ok && range_sink(exchange, 0, res.content_length_).run(res);
-    for (const auto& part : delivery.parts) {
-      ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size())) &&
-           range_sink(exchange, part.offset, part.length).run(res);
+    if (parts) {
+      for (const auto& part : parts->list) {
+        ok = ok && (part.head.empty() || stream.write(part.head.data(), part.head.size())) &&
+             range_sink(exchange, part.offset, part.length).run(res);
+      }
+      ok = ok && (parts->end.empty() || stream.write(parts->end.data(), parts->end.size()));
+    } else {
+      ok = ok && range_sink(exchange, 0, res.content_length_).run(res);
     }
-    const std::string& end = delivery.end_of_parts;
-    ok = ok && (end.empty() || stream.write(end.data(), end.size()));
     return res.content_provider_success_ = ok;
   }
 
@@ -38170,11 +38288,11 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
 }
 
 WINSVC_INLINE std::string complete_response(const response& res, const clock& time, bool send_body) {
-  std::string output;
+  base::byte_block output;
   const bool sends_body = send_body && !wire::is_bodyless_status(res.status);
   append_head(res, "close", res.body.size(), false, date_line(time, time.now()), output,
               sends_body ? std::string_view(res.body) : std::string_view());
-  return output;
+  return std::string(output.view());
 }
 
 }  // namespace detail::http
@@ -38295,8 +38413,7 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
   const auto field = [size](std::int64_t first, std::int64_t last) {
     return "bytes " + std::to_string(first) + '-' + std::to_string(last) + '/' + std::to_string(size);
   };
-  std::vector<body_part> parts;
-  std::string end_of_parts;
+  body_parts parts;
   api::write_content_type(res);
   const std::string* const type_field = api::find_header(res, "Content-Type");
   const std::string type = type_field ? *type_field : "text/plain";
@@ -38308,29 +38425,29 @@ WINSVC_INLINE bool set_parts(exchange& exchange, response& res, const wire::byte
     delimiter = std::string("part-") + random;
     res.headers.erase("Content-Type");
     api::insert_header(res, "Content-Type", "multipart/byteranges; boundary=" + delimiter);
-    end_of_parts = "\r\n--" + delimiter + "--\r\n";
+    parts.end = "\r\n--" + delimiter + "--\r\n";
   } else {
     api::replace_header(res, "Content-Range", field(ranges[0].first, ranges[0].second));
   }
   for (const auto& [first, last] : ranges) {
     std::string head;
     if (!delimiter.empty()) {
-      head = (parts.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
+      head = (parts.list.empty() ? "--" : "\r\n--") + delimiter + "\r\nContent-Type: " + type +
              "\r\nContent-Range: " + field(first, last) + "\r\n\r\n";
     }
-    parts.push_back({std::move(head), static_cast<std::uint64_t>(first), static_cast<std::uint64_t>(last - first + 1)});
+    const auto length = static_cast<std::uint64_t>(last - first + 1);
+    parts.list.push_back({std::move(head), static_cast<std::uint64_t>(first), length});
   }
   if (!res.content_provider_) {
     std::string body;  // the parts of a text are joined here, because it is in memory anyway
-    for (const auto& part : parts) {
+    for (const auto& part : parts.list) {
       body.append(part.head)
           .append(res.body, static_cast<std::size_t>(part.offset), static_cast<std::size_t>(part.length));
     }
-    res.body = std::move(body.append(end_of_parts));
+    res.body = std::move(body.append(parts.end));
   }
   // Nothing throws from here on: an error response has no parts.
   exchange.delivery.parts = std::move(parts);
-  exchange.delivery.end_of_parts = std::move(end_of_parts);
   res.status = 206;
   return true;
 }
@@ -38466,7 +38583,7 @@ class request_processor {
   bool process(exchange& exchange);
 
   /// Serves the new protocol of a connection after a 101 response, until it ends.
-  void process_upgraded(exchange& exchange) { exchange.serve_upgraded(log_); }
+  void process_upgraded(exchange& exchange) { exchange.extras()->serve_upgraded(log_); }
 
   /// Latency history of the route; requests without a route share one history.
   [[nodiscard]] route_latency& latency_of(const route::match_result& match) noexcept {
@@ -38605,7 +38722,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
     const bool replaces = exchange.stream.sent_bytes() == 0;
     exchange.stream.output().clear();
     try {
-      if (replaces) exchange.stream.output() = out_of_memory_response;
+      if (replaces) exchange.stream.output().append(out_of_memory_response);
       if (replaces) exchange.delivery.status = 503;
       log_.error("request " + exchange.id() + ": writing the response failed: " + base::exception_message());
     } catch (const std::exception&) {  // out of memory: the connection ends
@@ -38795,6 +38912,13 @@ WINSVC_INLINE void request_processor::make_response(exchange& exchange, response
   discard_unread_body(exchange);
 }
 
+/// Adds the path prefix that a trusted proxy has reported to Location.
+WINSVC_INLINE void add_forwarded_prefix(const exchange& exchange, response& res) {
+  const std::string& prefix = exchange.forwarded().path_prefix;
+  const std::string* const location = prefix.empty() ? nullptr : api::find_header(res, "Location");
+  if (location) api::replace_header(res, "Location", with_prefix(prefix, *location));
+}
+
 /// Makes the response ready for the writer: the framing belongs to the server, and the request may select a part of the
 /// content, or none.
 WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, response& res) {
@@ -38814,9 +38938,7 @@ WINSVC_INLINE void request_processor::prepare_response(exchange& exchange, respo
   // A proxy that buffers the response, as nginx does by default, would delay a stream.
   if (is_stream(res) && !exchange.delivery.stream_length && !api::find_header(res, "X-Accel-Buffering"))
     api::insert_header(res, "X-Accel-Buffering", "no");
-  const std::string& prefix = exchange.forwarded.path_prefix;
-  const std::string* const location = prefix.empty() ? nullptr : api::find_header(res, "Location");
-  if (location) api::replace_header(res, "Location", with_prefix(prefix, *location));
+  if (exchange.extras()) add_forwarded_prefix(exchange, res);
   switch (select_content(exchange, res)) {
     case content_selection::as_is:
     case content_selection::not_modified: return;
@@ -38977,7 +39099,9 @@ WINSVC_INLINE void request_processor::call_handler(exchange& exchange, response&
       timeout.emplace(handler_timeouts_, deadline,
                       [this, &exchange, limit = *limit] { send_timeout_response(exchange, limit); });
     }
-    for (const auto& check_body : exchange.before_handler) check_body();
+    if (exchange.extras()) {
+      for (const auto& check_body : exchange.extras()->before_handler) check_body();
+    }
     if (router_.needs_request(exchange.match) || exchange.filled_request)
       router_.call(exchange.match, request_of(exchange), res, exchange);
     else
@@ -39382,7 +39506,7 @@ WINSVC_INLINE const void* upload_key() noexcept {
 namespace detail::api {
 
 WINSVC_INLINE upload extract_upload(http::exchange& exchange) {
-  auto& values = exchange.values;
+  auto& values = exchange.use_extras().values;
   const auto found = values.find(http::upload_key());
   if (found == values.end()) return {};
   const auto stored = std::static_pointer_cast<upload>(found->second);
@@ -39404,7 +39528,7 @@ WINSVC_INLINE std::vector<uploaded_file> take_files(argument_context& context, c
 namespace detail::http {
 
 WINSVC_INLINE void attach_upload(exchange& exchange, upload u) {
-  exchange.values[upload_key()] = std::make_shared<upload>(std::move(u));
+  exchange.use_extras().values[upload_key()] = std::make_shared<upload>(std::move(u));
 }
 
 }  // namespace detail::http
@@ -39828,7 +39952,7 @@ WINSVC_INLINE os::transfer websocket_session::has_more(std::chrono::milliseconds
   const auto result = wakes_for_drain ? transport_->receive_idle(buffer, sizeof buffer, received, limit)
                                       : transport_->receive(buffer, sizeof buffer, received, limit);
   if (result == os::transfer::done) {
-    close_if_thrown([&] { buffer_.bytes.append(buffer, received); });
+    close_if_thrown([&] { buffer_.bytes.append({buffer, received}); });
     last_received_ = time_.now();
     ping_pending_ = false;
   } else if (result != os::transfer::timed_out) {
@@ -39978,7 +40102,7 @@ namespace detail::api {
 WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const websocket_options& options,
                                     std::function<void(websocket&)> handler) {
   http::exchange& exchange = invocation.exchange;
-  const std::string& proxy_host = exchange.forwarded.host;  // that of a trusted proxy; empty without one
+  const std::string& proxy_host = exchange.forwarded().host;  // that of a trusted proxy; empty without one
   const std::string_view host = proxy_host.empty() ? exchange.head.host : std::string_view(proxy_host);
   const auto requested = wire::check_handshake(exchange.head, host, options.protocols, options.origins);
   if (requested.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
@@ -40002,7 +40126,7 @@ WINSVC_INLINE void accept_websocket(const api::invocation& invocation, const web
   if (!requested.protocol.empty())
     api::replace_header(invocation.res, "Sec-WebSocket-Protocol", std::string(requested.protocol));
   auto session = std::make_shared<http::websocket_session>(exchange, invocation.req, requested.protocol);
-  exchange.serve_upgraded = [&exchange, session, count_guard, handler = std::move(handler)](logger& log) {
+  exchange.use_extras().serve_upgraded = [&exchange, session, count_guard, handler = std::move(handler)](logger& log) {
     http::serve_websocket(exchange, session, log, handler);
   };
 }
@@ -40199,7 +40323,6 @@ class engine {
 //
 // So an idle connection holds no block, and a request needs no allocation.
 
-#include <string>
 #include <vector>
 
 namespace winsvc {
@@ -40209,8 +40332,8 @@ namespace detail::server {
 /// The bytes that a step of a connection uses: received bytes, the head of the request, the response.
 struct step_blocks {
   http::receive_buffer input;
-  std::string head_block;  // memory of the views in the head
-  std::string output;
+  base::byte_block head_block;  // memory of the views in the head
+  base::byte_block output;
 };
 
 /// Memory blocks for one step. Each thread has one set for all connections, so that an idle connection holds no block.
@@ -40368,6 +40491,7 @@ class connection {
   [[nodiscard]] std::optional<wait_condition> await_events(bool timed_out);
   [[nodiscard]] std::optional<wait_condition> lingering_close(bool timed_out);
   [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
+  [[nodiscard]] bool parse_received_head();
   void accept_head(std::size_t head_bytes);
   void find_route();
   [[nodiscard]] bool can_collect_body() const;
@@ -40396,7 +40520,7 @@ class connection {
   void finish_request() noexcept;
   os::transfer receive();
   [[nodiscard]] std::string_view unsent_output() const noexcept {
-    return std::string_view(blocks_->output).substr((std::min)(output_sent_, blocks_->output.size()));
+    return blocks_->output.view().substr((std::min)(output_sent_, blocks_->output.size()));
   }
   [[nodiscard]] std::string_view unsent_text() const noexcept {
     return std::string_view(text_to_send_).substr(output_sent_ - (std::min)(output_sent_, blocks_->output.size()));
@@ -40426,9 +40550,6 @@ class connection {
   step_blocks* blocks_ = &kept_;  // during a step, those of the thread
   bool keeps_bytes_ = false;     // kept_ is not empty
   std::size_t scanned_ = 0;  // bytes of an incomplete head that the parser has checked
-  // The parsed head refers to the received bytes while a swap of the strings moves them to the head block, so they must
-  // be in allocated memory, not in the string itself.
-  static constexpr std::size_t min_allocated_bytes = 64;
 
   // The request in progress.
   bool in_flight_ = false, keep_alive_ = false, body_unread_ = false;
@@ -40521,7 +40642,7 @@ class connection::buffer_lease {
     }
     for (auto* const block : {&shared.input.bytes, &shared.head_block, &shared.output}) {
       constexpr std::size_t max_capacity = 256 * 1024;  // a block that a large response has grown is freed
-      if (block->capacity() > max_capacity) std::string().swap(*block);
+      if (block->capacity() > max_capacity) base::byte_block().swap(*block);
     }
     connection_.blocks_ = &kept;
   }
@@ -40529,17 +40650,16 @@ class connection::buffer_lease {
   buffer_lease& operator=(const buffer_lease&) = delete;
 
  private:
-  /// Moves the received bytes to the connection: a small remainder to a string of its size, so that the thread keeps
-  /// the block.
+  /// Moves the received bytes to the connection: a small remainder to a block of its size, so that the thread keeps its
+  /// own.
   void keep_input() noexcept {
     constexpr std::size_t max_copied_bytes = 2048;
     auto &kept = connection_.kept_.input, &shared = buffers_.blocks.input;
     const auto remaining = shared.remaining();
     if (remaining.size() <= (std::max)(max_copied_bytes, shared.bytes.capacity() / 2)) {
       try {
-        std::string copy;
-        copy.reserve((std::max)(remaining.size(), min_allocated_bytes));
-        copy = remaining;
+        base::byte_block copy;
+        copy.append(remaining);
         shared.clear();
         if (kept.bytes.capacity() > shared.bytes.capacity()) kept.bytes.swap(shared.bytes);
         kept = {std::move(copy), 0};
@@ -40550,11 +40670,10 @@ class connection::buffer_lease {
     kept.consumed = std::exchange(shared.consumed, 0);
   }
   /// Moves the bytes of a block to the connection. Without bytes, the thread gets the larger memory.
-  static void keep(std::string& kept, std::string& shared) noexcept {
+  static void keep(base::byte_block& kept, base::byte_block& shared) noexcept {
     if (!shared.empty() || (kept.empty() && kept.capacity() > shared.capacity())) kept.swap(shared);
-    if (kept.empty()) std::string().swap(kept);
+    if (kept.empty()) base::byte_block().swap(kept);
   }
-
   connection& connection_;
   scratch_buffers& buffers_;
 };
@@ -40590,25 +40709,26 @@ WINSVC_INLINE std::optional<wait_condition> connection::run_stage(bool timed_out
   return std::nullopt;
 }
 
-/// Receives at most one block of available bytes and appends them to the buffer.
+/// Receives at most one chunk of available bytes and appends them to the buffer.
 WINSVC_INLINE os::transfer connection::receive() {
   constexpr std::size_t chunk_size = 16 * 1024;
+  constexpr std::chrono::milliseconds no_wait{0};
   auto& bytes = blocks_->input.bytes;
-  if (bytes.capacity() - bytes.size() < chunk_size && blocks_->input.consumed > 0)
-    bytes.erase(0, std::exchange(blocks_->input.consumed, 0));
-  char chunk[chunk_size];
+  if (bytes.free_space() < chunk_size && blocks_->input.consumed > 0)
+    bytes.erase_front(std::exchange(blocks_->input.consumed, 0));
   std::size_t received = 0;
-  const auto result = transport_.receive(chunk, sizeof chunk, received, std::chrono::milliseconds(0));
-  if (bytes.capacity() < min_allocated_bytes) bytes.reserve(min_allocated_bytes);
-  if (result != os::transfer::done) return result;
-  if (bytes.size() >= chunk_size && bytes.capacity() - bytes.size() < received) {
-    // A large body grows by a quarter. append() would double its memory, and thousands of clients may send one.
-    std::string larger;
-    larger.reserve((std::max)(bytes.size() + received, body_memory(bytes.size())));
-    larger.append(bytes);
-    bytes.swap(larger);
+  if (bytes.free_space() >= chunk_size) {
+    const auto result = transport_.receive(bytes.end(), chunk_size, received, no_wait);
+    if (result == os::transfer::done) bytes.extend(received);
+    return result;
   }
-  bytes.append(chunk, received);
+  char chunk[chunk_size];
+  const auto result = transport_.receive(chunk, sizeof chunk, received, no_wait);
+  if (result != os::transfer::done) return result;
+  // A large body grows by a quarter. append() would double its memory, and thousands of clients may send one.
+  if (bytes.size() >= chunk_size && bytes.free_space() < received)
+    bytes.reserve((std::max)(bytes.size() + received, body_memory(bytes.size())));
+  bytes.append({chunk, received});
   return result;
 }
 
@@ -40674,18 +40794,12 @@ namespace detail::server {
 
 WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out) {
   const bool begun = !blocks_->input.remaining().empty();
-  if (begun) {
-    const auto parsed = wire::parse_head(blocks_->input.remaining(), limits_, &scanned_, head_);
-    if (parsed.kind != wire::head_parse_status::more) {
-      scanned_ = 0;
-      if (parsed.kind == wire::head_parse_status::reject) reject(parsed.status, parsed.rejection_text());
-      else accept_head(parsed.consumed);
-      return std::nullopt;
-    }
-  }
+  if (begun && parse_received_head()) return std::nullopt;
   const auto result = receive();  // bytes that have arrived are served, even after the deadline
   if (result == os::transfer::done) {
-    if (!begun) deadline_ = now_ + limits_.head_timeout;
+    if (begun) return std::nullopt;
+    deadline_ = now_ + limits_.head_timeout;
+    static_cast<void>(parse_received_head());
     return std::nullopt;
   }
   if (result != os::transfer::timed_out) {
@@ -40709,6 +40823,16 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out
   return wait_for_input();
 }
 
+/// Begins the request of the head in the buffer, or rejects it. Returns false if it is valid so far, but incomplete.
+WINSVC_INLINE bool connection::parse_received_head() {
+  const auto parsed = wire::parse_head(blocks_->input.remaining(), limits_, &scanned_, head_);
+  if (parsed.kind == wire::head_parse_status::more) return false;
+  scanned_ = 0;
+  if (parsed.kind == wire::head_parse_status::reject) reject(parsed.status, parsed.rejection_text());
+  else accept_head(parsed.consumed);
+  return true;
+}
+
 /// Begins the request of head_, which has `head_bytes` in the buffer.
 WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   request_started_ = now_;
@@ -40720,9 +40844,10 @@ WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   // The views of the head point into the buffer, which grows when the body arrives. So the head keeps this block, and
   // the two blocks are swapped with each request.
   blocks_->head_block.clear();
-  std::swap(blocks_->head_block, blocks_->input.bytes);
+  blocks_->head_block.swap(blocks_->input.bytes);
   const std::size_t head_end = blocks_->input.consumed + head_bytes;
-  if (head_end < blocks_->head_block.size()) blocks_->input.bytes.assign(blocks_->head_block, head_end);
+  if (head_end < blocks_->head_block.size())
+    blocks_->input.bytes.append(blocks_->head_block.view().substr(head_end));
   blocks_->input.consumed = 0;
   find_route();
   // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).
@@ -40911,7 +41036,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
 
   if (!engine_state_.on_response.empty()) {
     id_ = exchange.id();
-    client_ = exchange.forwarded.client;
+    client_ = exchange.forwarded().client;
   }
   access_record_.pattern = exchange.pattern;
   access_record_.status = exchange.delivery.status;
@@ -40921,7 +41046,7 @@ WINSVC_INLINE void connection::run_handler(const step_options& options, scratch_
   access_record_.route_id.reset();
   if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
-  if (keep_alive_ && exchange.delivery.status == 101 && exchange.serve_upgraded) {
+  if (keep_alive_ && exchange.delivery.status == 101 && exchange.extras() && exchange.extras()->serve_upgraded) {
     processor_.latency_of(exchange.match).mark_holds_thread();
     transport_.begin_blocking();
     keep_alive_ = stream.flush();
@@ -40987,9 +41112,11 @@ WINSVC_INLINE void connection::limit_unsent() {
 WINSVC_INLINE bool connection::read_file_part() {
   constexpr std::size_t part_size = 64 * 1024;
   if (!file_to_send_.file || file_to_send_.remaining == 0) return false;
-  blocks_->output.resize(static_cast<std::size_t>((std::min)(file_to_send_.remaining, std::uint64_t{part_size})));
-  const auto count = file_to_send_.file->read(file_to_send_.position, blocks_->output.data(), blocks_->output.size());
-  blocks_->output.resize(count.value_or(0));
+  const auto size = static_cast<std::size_t>((std::min)(file_to_send_.remaining, std::uint64_t{part_size}));
+  blocks_->output.clear();
+  blocks_->output.reserve(size);
+  const auto count = file_to_send_.file->read(file_to_send_.position, blocks_->output.data(), size);
+  blocks_->output.extend(count.value_or(0));
   output_sent_ = 0;
   file_to_send_.position += blocks_->output.size();
   file_to_send_.remaining -= blocks_->output.size();
@@ -41077,11 +41204,11 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(bool timed_
         return std::nullopt;
       }
       if (!timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
-      blocks_->output = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
+      blocks_->output.append(chunked ? comment_chunk : comment);  // to detect a client that has disappeared
       break;
     case http::subscription_state::ended:
       leave_channel();
-      if (chunked) blocks_->output = "0\r\n\r\n";
+      if (chunked) blocks_->output.append("0\r\n\r\n");
       break;
     case http::subscription_state::lagging: close(http::close_reason::idle); return std::nullopt;
   }
@@ -41177,8 +41304,8 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   clear_output();
   http::access_record record{"rejected:", reason, {}, peer_, status, 0, {}};
   const bool is_head = base::starts_with(received, "HEAD ");
-  blocks_->output = in_flight_ ? error_bytes(status, reason, record)
-                               : http::error_response(status, reason, engine_state_.time, !is_head);
+  blocks_->output.append(in_flight_ ? error_bytes(status, reason, record)
+                                    : http::error_response(status, reason, engine_state_.time, !is_head));
   record.bytes = blocks_->output.size();
   keep_alive_ = false;
   body_unread_ = true;
@@ -42426,8 +42553,8 @@ class engine_slot : public work_item {
   static constexpr std::int64_t no_deadline = (std::numeric_limits<std::int64_t>::max)();
 };
 
-/// Deadlines of all slots, on a timer wheel. Moving a deadline to a later time, which each completed request does,
-/// takes no lock: the wheel finds the new deadline when the old time comes, and schedules the slot again.
+/// Deadlines of all slots, on a timer wheel. Moving a deadline to a later time takes no lock: the wheel finds the new
+/// deadline when the old time comes, and schedules the slot again.
 class deadline_timers {
  public:
   using time_point = clock::time_point;
@@ -42445,17 +42572,29 @@ class deadline_timers {
     slot.scheduled_at_.store(ticks);
     return deadline < before;
   }
+  /// The same for an owner that parks the slot next, as after each request. A later deadline is stored without an
+  /// order: if advance() reads the old one, it schedules the slot for the old one, or it claims the slot and then reads
+  /// the new one. In the rare case that it has just found the slot busy, it schedules the slot at most 1 s late.
+  bool set_before_park(engine_slot& slot, time_point deadline) {
+    const auto ticks = deadline.time_since_epoch().count();
+    if (ticks < slot.deadline_.load(std::memory_order_relaxed) ||
+        ticks < slot.scheduled_at_.load(std::memory_order_relaxed))
+      return set(slot, deadline);
+    slot.deadline_.store(ticks, std::memory_order_relaxed);
+    return false;
+  }
   void clear(engine_slot& slot) noexcept {
     slot.deadline_.store(engine_slot::no_deadline);
     const std::lock_guard lock(mutex_);
     wheel_.clear(slot.timer_);
     slot.scheduled_at_.store(engine_slot::no_deadline);
   }
-  /// Claims each parked slot whose deadline has passed and calls `on_due` for it. Calls `on_due_busy` for each busy
-  /// slot whose deadline has passed, again each second: it may wait in a queue. Returns the time of the next call.
+  /// Claims each parked slot whose deadline has passed and calls `on_due` for it; its timed_out is false if the
+  /// deadline was moved meanwhile. Calls `on_due_busy` for each busy slot whose deadline has passed, again each second:
+  /// it may wait in a queue. Returns the time of the next call.
   ///
-  /// While this decides about a slot, its owner cannot set a later deadline and then park or queue the slot: the owner
-  /// reads no_deadline in scheduled_at_, so set() waits for mutex_. The exception is a handler without a time limit,
+  /// While this decides about a slot, its owner cannot set a later deadline and then queue the slot: the owner reads
+  /// no_deadline in scheduled_at_, so set() waits for mutex_. The exception is a handler without a time limit,
   /// which is queued with no_deadline: `on_due_busy` may find it in the queue. The handler then loses its place there,
   /// but its request does not fail.
   template <class F, class G>
@@ -42479,7 +42618,7 @@ class deadline_timers {
         on_due_busy(slot);
         return slot.scheduled_at_.store(again.time_since_epoch().count());  // last: until then, set() waits
       }
-      slot.timed_out = true;
+      slot.timed_out = slot.deadline_.load(std::memory_order_relaxed) <= now.time_since_epoch().count();
       on_due(slot);
     });
     return wheel_.next_deadline();
@@ -43345,7 +43484,7 @@ WINSVC_INLINE bool server::submit_handler(connection_slot& slot, const wait_cond
 
 /// Waits for `next` without a thread. Returns false if an event came already: the caller still owns the slot.
 WINSVC_INLINE bool server::park_connection(connection_slot& slot, const wait_condition& next) noexcept {
-  if (deadlines_.set(slot, next.deadline)) thread_pool_.wake_monitor();
+  if (deadlines_.set_before_park(slot, next.deadline)) thread_pool_.wake_monitor();
   slot.is_idle.store(slot.active_connection->is_idle(), std::memory_order_relaxed);
   const auto event = next.reason == wait_reason::writable ? os::poll_for::writable
                      : next.reason == wait_reason::wake   ? os::poll_for::nothing

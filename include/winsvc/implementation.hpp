@@ -25,7 +25,7 @@
 #include "winsvc/base/duration.hpp"         // parses and formats durations: 30s, 5m
 #include "winsvc/base/clock.hpp"            // clock, RFC 3339 and HTTP dates
 #include "winsvc/base/timer_wheel.hpp"      // timer_wheel: many deadlines
-#include "winsvc/base/byte_block.hpp"       // received bytes in reused memory
+#include "winsvc/base/byte_block.hpp"       // bytes in reused memory
 #include "winsvc/base/wait_deadline.hpp"    // wait_deadline: a limit in the time of the service and in real time
 #include "winsvc/base/stop.hpp"             // stop_token, stop_source
 #include "winsvc/base/timed_mutex.hpp"      // timed_mutex: a lock with a timeout

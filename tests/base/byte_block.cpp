@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -35,6 +36,16 @@ TEST_CASE("a block keeps its bytes while it grows, and its memory when it is cle
   block.clear();
   CHECK(block.empty());
   CHECK(block.capacity() == 1101);
+}
+
+TEST_CASE("literals and numbers grow a block as other bytes do") {
+  byte_block block;
+  block.append_literal("length: ");
+  CHECK(block.capacity() == 8);
+  block.append_number(0);
+  block.append_literal(", ");
+  block.append_number(UINT64_MAX);
+  CHECK(block.view() == "length: 0, 18446744073709551615");
 }
 
 TEST_CASE("bytes that are written to the end of a block belong to it after extend()") {

@@ -263,9 +263,9 @@ TEST_CASE("an event channel keeps its events and subscribers if an allocation fa
     [[nodiscard]] std::string events() {
       if (!subscription) subscription = channel->subscribe({});
       channel->publish("last", {}, {});
-      std::string text;
+      winsvc::detail::base::byte_block text;
       while (subscription->take(transport, text, 1000, true) == http::subscription_state::events) {}
-      return std::to_string(channel->size()) + text;
+      return std::to_string(channel->size()).append(text.view());
     }
   };
   const auto with_events = [] {

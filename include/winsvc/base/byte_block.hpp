@@ -1,4 +1,4 @@
-// Byte block: received bytes in one block of allocated memory, which is reused.
+// Byte block: bytes that are received or sent, in one block of allocated memory, which is reused.
 //
 //   byte_block block;
 //   block.reserve(16 * 1024);
@@ -10,7 +10,9 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -40,6 +42,7 @@ class byte_block {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  [[nodiscard]] char* data() noexcept { return memory_.get(); }
   [[nodiscard]] char* end() noexcept { return memory_.get() + size_; }
   [[nodiscard]] std::size_t free_space() const noexcept { return capacity_ - size_; }
 
@@ -49,10 +52,28 @@ class byte_block {
   /// Makes the capacity at least `capacity`, and exactly this if it must grow.
   void reserve(std::size_t capacity);
   /// Appends a copy. The capacity at least doubles if it must grow.
-  void append(std::string_view bytes);
+  void append(std::string_view bytes) {
+    if (bytes.empty()) return;
+    if (bytes.size() > free_space()) grow(bytes.size());
+    std::memcpy(end(), bytes.data(), bytes.size());
+    size_ += bytes.size();
+  }
+  template <std::size_t N>
+  void append_literal(const char (&literal)[N]) {  // the compiler knows the size
+    if (N - 1 > free_space()) grow(N - 1);
+    std::memcpy(end(), literal, N - 1);
+    size_ += N - 1;
+  }
+  void append_number(std::uint64_t number) {
+    constexpr std::size_t max_digits = 20;
+    if (max_digits > free_space()) grow(max_digits);
+    size_ = static_cast<std::size_t>(std::to_chars(end(), end() + max_digits, number).ptr - memory_.get());
+  }
   void erase_front(std::size_t count) noexcept;
 
  private:
+  void grow(std::size_t added);
+
   std::unique_ptr<char[]> memory_;
   std::size_t size_ = 0, capacity_ = 0;
 };
@@ -77,12 +98,7 @@ WINSVC_INLINE void byte_block::reserve(std::size_t capacity) {
   capacity_ = capacity;
 }
 
-WINSVC_INLINE void byte_block::append(std::string_view bytes) {
-  if (bytes.empty()) return;
-  if (bytes.size() > free_space()) reserve((std::max)(size_ + bytes.size(), 2 * capacity_));
-  std::memcpy(end(), bytes.data(), bytes.size());
-  size_ += bytes.size();
-}
+WINSVC_INLINE void byte_block::grow(std::size_t added) { reserve((std::max)(size_ + added, 2 * capacity_)); }
 
 WINSVC_INLINE void byte_block::erase_front(std::size_t count) noexcept {
   size_ -= count;

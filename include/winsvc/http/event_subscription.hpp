@@ -26,6 +26,7 @@
 #include "winsvc/api/event_channel.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/stream.hpp"
+#include "winsvc/base/byte_block.hpp"
 #include "winsvc/base/reserve_one.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/transport.hpp"
@@ -92,7 +93,8 @@ class event_subscription {
 
   /// Appends the next events to `output`, at least one and at most about `max_bytes`. After `none`, the next event
   /// wakes `target`. Call it on one thread at a time.
-  [[nodiscard]] subscription_state take(transport& target, std::string& output, std::size_t max_bytes, bool chunked);
+  [[nodiscard]] subscription_state take(transport& target, base::byte_block& output, std::size_t max_bytes,
+                                        bool chunked);
   /// True if more than `max_lag_bytes` were published since the events that the client has received.
   [[nodiscard]] bool is_lagging() const noexcept;
   /// Later events are not taken: take() returns `ended` after those that were published before.
@@ -193,8 +195,8 @@ WINSVC_INLINE bool event_subscription::is_lagging() const noexcept {
   return lags();
 }
 
-WINSVC_INLINE subscription_state event_subscription::take(transport& target, std::string& output, std::size_t max_bytes,
-                                                          bool chunked) {
+WINSVC_INLINE subscription_state event_subscription::take(transport& target, base::byte_block& output,
+                                                          std::size_t max_bytes, bool chunked) {
   event_position end;
   {
     const std::lock_guard lock(source_->mutex_);

@@ -54,7 +54,7 @@ class exchange_stream {
  public:
   /// `buffer` begins with the first byte of the body. The response is appended to `output`; the caller sends it after
   /// close(). `request_started`: the time at which the deadline of the body begins.
-  exchange_stream(transport& transport, receive_buffer& buffer, std::string& output, const wire::head& head,
+  exchange_stream(transport& transport, receive_buffer& buffer, base::byte_block& output, const wire::head& head,
                   const wire::limits& limits, clock::time_point request_started, const clock& time)
       : time_(time),
         transport_(transport),
@@ -110,7 +110,7 @@ class exchange_stream {
     }
     return true;
   }
-  [[nodiscard]] std::string& output() noexcept { return output_; }
+  [[nodiscard]] base::byte_block& output() noexcept { return output_; }
   /// From here on, each write is sent at once.
   void disable_buffering() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent_bytes() const noexcept { return sent_; }
@@ -177,7 +177,7 @@ class exchange_stream {
   bool write(const char* bytes, std::size_t count) {
     constexpr std::size_t max_buffered_bytes = 16 * 1024 * 1024;
     if (failed_) return false;
-    output_.append(bytes, count);
+    output_.append({bytes, count});
     return (!unbuffered_ && output_.size() <= max_buffered_bytes) || flush();
   }
   [[nodiscard]] bool has_failed() const noexcept { return failed_; }
@@ -267,7 +267,7 @@ class exchange_stream {
   const clock& time_;
   transport& transport_;
   receive_buffer& buffer_;
-  std::string& output_;
+  base::byte_block& output_;
   wire::framing framing_;
   std::uint64_t body_bytes_left_;
   bool must_send_continue_;

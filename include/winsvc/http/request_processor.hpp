@@ -195,7 +195,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
     const bool replaces = exchange.stream.sent_bytes() == 0;
     exchange.stream.output().clear();
     try {
-      if (replaces) exchange.stream.output() = out_of_memory_response;
+      if (replaces) exchange.stream.output().append(out_of_memory_response);
       if (replaces) exchange.delivery.status = 503;
       log_.error("request " + exchange.id() + ": writing the response failed: " + base::exception_message());
     } catch (const std::exception&) {  // out of memory: the connection ends

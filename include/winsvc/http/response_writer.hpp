@@ -16,11 +16,9 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -30,6 +28,7 @@
 #include <vector>
 
 #include "winsvc/api/httplib.hpp"
+#include "winsvc/base/byte_block.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -116,52 +115,9 @@ WINSVC_INLINE bool is_single_field(std::string_view name) noexcept {
   return false;
 }
 
-/// Collects the lines of a head and appends them to the output in blocks, because an append costs more than the copy of
-/// a short text. The destructor appends nothing: the last call is flush().
-class head_writer {
- public:
-  explicit head_writer(std::string& output) noexcept : output_(output) {}
-
-  head_writer& operator<<(std::string_view text) {
-    if (text.size() > sizeof bytes_ - size_) return append_long(text);
-    if (!text.empty()) std::memcpy(bytes_ + size_, text.data(), text.size());
-    size_ += text.size();
-    return *this;
-  }
-  template <std::size_t N>
-  head_writer& operator<<(const char (&literal)[N]) {  // the compiler knows the size
-    if (N - 1 > sizeof bytes_ - size_) return append_long({literal, N - 1});
-    std::memcpy(bytes_ + size_, literal, N - 1);
-    size_ += N - 1;
-    return *this;
-  }
-  head_writer& operator<<(std::uint64_t number) {
-    constexpr std::size_t max_digits = 20;
-    if (max_digits > sizeof bytes_ - size_) flush();
-    char* const begin = bytes_ + size_;
-    size_ += static_cast<std::size_t>(std::to_chars(begin, begin + max_digits, number).ptr - begin);
-    return *this;
-  }
-  void flush() {
-    output_.append(bytes_, size_);
-    size_ = 0;
-  }
-
- private:
-  head_writer& append_long(std::string_view text) {
-    flush();
-    output_.append(text);
-    return *this;
-  }
-
-  std::string& output_;
-  std::size_t size_ = 0;
-  char bytes_[512];
-};
-
 /// Appends the fields of the app, which must not contain framing fields. Returns true in `type` and `date` if it has
 /// written Content-Type and Date.
-WINSVC_INLINE void append_fields(const response& res, head_writer& output, bool& type, bool& date) {
+WINSVC_INLINE void append_fields(const response& res, base::byte_block& output, bool& type, bool& date) {
   const auto put = [&](const std::string& name, const std::string& value) {
     if (base::equal_nocase(name, "Content-Type")) {
       if (wire::is_bodyless_status(res.status) && res.status != 304) return;
@@ -170,8 +126,10 @@ WINSVC_INLINE void append_fields(const response& res, head_writer& output, bool&
       date = true;
     }
     const bool is_location = base::equal_nocase(name, "Location");
-    if (is_location) output << name << ": " << route::percent_encode_url(value) << "\r\n";
-    else output << name << ": " << value << "\r\n";
+    output.append(name);
+    output.append_literal(": ");
+    output.append(is_location ? route::percent_encode_url(value) : value);
+    output.append_literal("\r\n");
   };
   for (auto first = res.headers.begin(); first != res.headers.end();) {
     auto last = std::next(first);
@@ -193,34 +151,48 @@ WINSVC_INLINE void append_fields(const response& res, head_writer& output, bool&
 /// Appends the head and `body`. `length`: the Content-Length; nullopt: none. `own_date`: the line of date_line(), for a
 /// response without a Date.
 WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
-                               bool chunked, std::string_view own_date, std::string& output,
+                               bool chunked, std::string_view own_date, base::byte_block& output,
                                std::string_view body = {}) {
-  head_writer lines(output);
   if (res.status == 200) {
-    lines << "HTTP/1.1 200 OK\r\n";
+    output.append_literal("HTTP/1.1 200 OK\r\n");
   } else {
-    lines << "HTTP/1.1 " << static_cast<std::uint64_t>(res.status) << " ";
-    lines << wire::reason_phrase(res.status) << "\r\n";
+    output.append_literal("HTTP/1.1 ");
+    output.append_number(static_cast<std::uint64_t>(res.status));
+    output.append_literal(" ");
+    output.append(wire::reason_phrase(res.status));
+    output.append_literal("\r\n");
   }
   bool type = false, date = false;
-  append_fields(res, lines, type, date);
+  append_fields(res, output, type, date);
   const bool bodyless = wire::is_bodyless_status(res.status);
-  if (!type && !res.result_type.empty() && (!bodyless || res.status == 304))
-    lines << "Content-Type: " << res.result_type << "\r\n";
-  else if (!type && !bodyless && (chunked || !length || *length != 0))
-    lines << "Content-Type: text/plain\r\n";
-  if (chunked) lines << "Transfer-Encoding: chunked\r\n";
-  else if (length && !bodyless) lines << "Content-Length: " << *length << "\r\n";
-  if (!connection.empty()) lines << "Connection: " << connection << "\r\n";
-  if (!date) lines << own_date;
-  lines << "\r\n" << body;
-  lines.flush();
+  if (!type && !res.result_type.empty() && (!bodyless || res.status == 304)) {
+    output.append_literal("Content-Type: ");
+    output.append(res.result_type);
+    output.append_literal("\r\n");
+  } else if (!type && !bodyless && (chunked || !length || *length != 0)) {
+    output.append_literal("Content-Type: text/plain\r\n");
+  }
+  if (chunked) {
+    output.append_literal("Transfer-Encoding: chunked\r\n");
+  } else if (length && !bodyless) {
+    output.append_literal("Content-Length: ");
+    output.append_number(*length);
+    output.append_literal("\r\n");
+  }
+  if (!connection.empty()) {
+    output.append_literal("Connection: ");
+    output.append(connection);
+    output.append_literal("\r\n");
+  }
+  if (!date) output.append(own_date);
+  output.append_literal("\r\n");
+  output.append(body);
 }
 
 WINSVC_INLINE bool write_response(exchange& exchange, response& res, const connection_headers& connection) {
   exchange_stream& stream = exchange.stream;
   response_delivery& delivery = exchange.delivery;
-  std::string& output = stream.output();
+  base::byte_block& output = stream.output();
   const auto date = date_line(stream.time(), exchange.handled_time);
   const bool no_body = wire::is_bodyless_status(res.status);
   if (!res.content_provider_ || no_body) {
@@ -277,11 +249,11 @@ WINSVC_INLINE bool write_response(exchange& exchange, response& res, const conne
 }
 
 WINSVC_INLINE std::string complete_response(const response& res, const clock& time, bool send_body) {
-  std::string output;
+  base::byte_block output;
   const bool sends_body = send_body && !wire::is_bodyless_status(res.status);
   append_head(res, "close", res.body.size(), false, date_line(time, time.now()), output,
               sends_body ? std::string_view(res.body) : std::string_view());
-  return output;
+  return std::string(output.view());
 }
 
 }  // namespace detail::http

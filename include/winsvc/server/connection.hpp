@@ -173,7 +173,7 @@ class connection {
   void finish_request() noexcept;
   os::transfer receive();
   [[nodiscard]] std::string_view unsent_output() const noexcept {
-    return std::string_view(blocks_->output).substr((std::min)(output_sent_, blocks_->output.size()));
+    return blocks_->output.view().substr((std::min)(output_sent_, blocks_->output.size()));
   }
   [[nodiscard]] std::string_view unsent_text() const noexcept {
     return std::string_view(text_to_send_).substr(output_sent_ - (std::min)(output_sent_, blocks_->output.size()));

@@ -44,9 +44,11 @@ WINSVC_INLINE void connection::limit_unsent() {
 WINSVC_INLINE bool connection::read_file_part() {
   constexpr std::size_t part_size = 64 * 1024;
   if (!file_to_send_.file || file_to_send_.remaining == 0) return false;
-  blocks_->output.resize(static_cast<std::size_t>((std::min)(file_to_send_.remaining, std::uint64_t{part_size})));
-  const auto count = file_to_send_.file->read(file_to_send_.position, blocks_->output.data(), blocks_->output.size());
-  blocks_->output.resize(count.value_or(0));
+  const auto size = static_cast<std::size_t>((std::min)(file_to_send_.remaining, std::uint64_t{part_size}));
+  blocks_->output.clear();
+  blocks_->output.reserve(size);
+  const auto count = file_to_send_.file->read(file_to_send_.position, blocks_->output.data(), size);
+  blocks_->output.extend(count.value_or(0));
   output_sent_ = 0;
   file_to_send_.position += blocks_->output.size();
   file_to_send_.remaining -= blocks_->output.size();
@@ -134,11 +136,11 @@ WINSVC_INLINE std::optional<wait_condition> connection::await_events(bool timed_
         return std::nullopt;
       }
       if (!timed_out) return can_receive_during_response() ? wait_for_input() : wait_for(wait_reason::wake);
-      blocks_->output = chunked ? comment_chunk : comment;  // to detect a client that has disappeared
+      blocks_->output.append(chunked ? comment_chunk : comment);  // to detect a client that has disappeared
       break;
     case http::subscription_state::ended:
       leave_channel();
-      if (chunked) blocks_->output = "0\r\n\r\n";
+      if (chunked) blocks_->output.append("0\r\n\r\n");
       break;
     case http::subscription_state::lagging: close(http::close_reason::idle); return std::nullopt;
   }
@@ -234,8 +236,8 @@ WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   clear_output();
   http::access_record record{"rejected:", reason, {}, peer_, status, 0, {}};
   const bool is_head = base::starts_with(received, "HEAD ");
-  blocks_->output = in_flight_ ? error_bytes(status, reason, record)
-                               : http::error_response(status, reason, engine_state_.time, !is_head);
+  blocks_->output.append(in_flight_ ? error_bytes(status, reason, record)
+                                    : http::error_response(status, reason, engine_state_.time, !is_head));
   record.bytes = blocks_->output.size();
   keep_alive_ = false;
   body_unread_ = true;

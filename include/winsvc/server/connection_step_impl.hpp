@@ -59,9 +59,10 @@ class connection::buffer_lease {
       keep(kept.output, shared.output);
       connection_.keeps_bytes_ = keeps_bytes;
     }
-    limit_capacity(shared.input.bytes);
-    limit_capacity(shared.head_block);
-    limit_capacity(shared.output);
+    for (auto* const block : {&shared.input.bytes, &shared.head_block, &shared.output}) {
+      constexpr std::size_t max_capacity = 256 * 1024;  // a block that a large response has grown is freed
+      if (block->capacity() > max_capacity) base::byte_block().swap(*block);
+    }
     connection_.blocks_ = &kept;
   }
   buffer_lease(const buffer_lease&) = delete;
@@ -88,18 +89,10 @@ class connection::buffer_lease {
     kept.consumed = std::exchange(shared.consumed, 0);
   }
   /// Moves the bytes of a block to the connection. Without bytes, the thread gets the larger memory.
-  template <class Block>
-  static void keep(Block& kept, Block& shared) noexcept {
+  static void keep(base::byte_block& kept, base::byte_block& shared) noexcept {
     if (!shared.empty() || (kept.empty() && kept.capacity() > shared.capacity())) kept.swap(shared);
-    if (kept.empty()) Block().swap(kept);
+    if (kept.empty()) base::byte_block().swap(kept);
   }
-  /// Frees a block that a large request or response has grown.
-  template <class Block>
-  static void limit_capacity(Block& block) noexcept {
-    constexpr std::size_t max_capacity = 256 * 1024;
-    if (block.capacity() > max_capacity) Block().swap(block);
-  }
-
   connection& connection_;
   scratch_buffers& buffers_;
 };

@@ -6,8 +6,6 @@
 // So an idle connection holds no block, and a request needs no allocation.
 #pragma once
 
-#include <cstddef>
-#include <string>
 #include <vector>
 
 #include "winsvc/api/httplib.hpp"
@@ -24,16 +22,13 @@ namespace detail::server {
 struct step_blocks {
   http::receive_buffer input;
   base::byte_block head_block;  // memory of the views in the head
-  std::string output;
+  base::byte_block output;
 };
 
 /// Memory blocks for one step. Each thread has one set for all connections, so that an idle connection holds no block.
 struct scratch_buffers {
   scratch_buffers() {
-    constexpr std::size_t block_bytes = 16 * 1024;
-    blocks.input.bytes.reserve(block_bytes);
-    blocks.head_block.reserve(block_bytes);
-    blocks.output.reserve(block_bytes);
+    for (auto* block : {&blocks.input.bytes, &blocks.head_block, &blocks.output}) block->reserve(16 * 1024);
     fields.reserve(32);
   }
   step_blocks blocks;               // empty between two steps, with reserved capacity
