@@ -125,10 +125,10 @@ WINSVC_INLINE void append_fields(const response& res, base::byte_block& output, 
     } else if (base::equal_nocase(name, "Date")) {
       date = true;
     }
-    const bool is_location = base::equal_nocase(name, "Location");
     output.append(name);
     output.append_literal(": ");
-    output.append(is_location ? route::percent_encode_url(value) : value);
+    if (base::equal_nocase(name, "Location")) output.append(route::percent_encode_url(value));
+    else output.append(value);
     output.append_literal("\r\n");
   };
   for (auto first = res.headers.begin(); first != res.headers.end();) {
