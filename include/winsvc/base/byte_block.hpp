@@ -51,6 +51,10 @@ class byte_block {
   void clear() noexcept { size_ = 0; }  // keeps the memory
   /// Makes the capacity at least `capacity`, and exactly this if it must grow.
   void reserve(std::size_t capacity);
+  /// Makes the free space at least `count` bytes.
+  void reserve_free(std::size_t count) {
+    if (count > free_space()) grow(count);
+  }
   /// Appends a copy. The capacity at least doubles if it must grow.
   void append(std::string_view bytes) {
     if (bytes.empty()) return;

@@ -16,9 +16,11 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -148,6 +150,35 @@ WINSVC_INLINE void append_fields(const response& res, base::byte_block& output, 
   }
 }
 
+/// Writes to the free space of a block without a check. Its position is a local variable, while the size of the block
+/// would be read and written for each text.
+class unchecked_writer {
+ public:
+  explicit unchecked_writer(base::byte_block& output) noexcept : output_(output), position_(output.end()) {}
+
+  unchecked_writer& operator<<(std::string_view text) noexcept {
+    if (!text.empty()) std::memcpy(position_, text.data(), text.size());
+    position_ += text.size();
+    return *this;
+  }
+  template <std::size_t N>
+  unchecked_writer& operator<<(const char (&literal)[N]) noexcept {  // the compiler knows the size
+    std::memcpy(position_, literal, N - 1);
+    position_ += N - 1;
+    return *this;
+  }
+  unchecked_writer& operator<<(std::uint64_t number) noexcept {
+    constexpr std::size_t max_digits = 20;
+    position_ = std::to_chars(position_, position_ + max_digits, number).ptr;
+    return *this;
+  }
+  void finish() noexcept { output_.extend(static_cast<std::size_t>(position_ - output_.end())); }
+
+ private:
+  base::byte_block& output_;
+  char* position_;
+};
+
 /// Appends the head and `body`. `length`: the Content-Length; nullopt: none. `own_date`: the line of date_line(), for a
 /// response without a Date.
 WINSVC_INLINE void append_head(const response& res, std::string_view connection, std::optional<std::uint64_t> length,
@@ -165,28 +196,19 @@ WINSVC_INLINE void append_head(const response& res, std::string_view connection,
   bool type = false, date = false;
   append_fields(res, output, type, date);
   const bool bodyless = wire::is_bodyless_status(res.status);
-  if (!type && !res.result_type.empty() && (!bodyless || res.status == 304)) {
-    output.append_literal("Content-Type: ");
-    output.append(res.result_type);
-    output.append_literal("\r\n");
-  } else if (!type && !bodyless && (chunked || !length || *length != 0)) {
-    output.append_literal("Content-Type: text/plain\r\n");
-  }
-  if (chunked) {
-    output.append_literal("Transfer-Encoding: chunked\r\n");
-  } else if (length && !bodyless) {
-    output.append_literal("Content-Length: ");
-    output.append_number(*length);
-    output.append_literal("\r\n");
-  }
-  if (!connection.empty()) {
-    output.append_literal("Connection: ");
-    output.append(connection);
-    output.append_literal("\r\n");
-  }
-  if (!date) output.append(own_date);
-  output.append_literal("\r\n");
-  output.append(body);
+  // One check of the space for all lines that follow, of which the literals and the length need less than 200 bytes.
+  output.reserve_free(200 + res.result_type.size() + connection.size() + own_date.size() + body.size());
+  unchecked_writer lines(output);
+  if (!type && !res.result_type.empty() && (!bodyless || res.status == 304))
+    lines << "Content-Type: " << res.result_type << "\r\n";
+  else if (!type && !bodyless && (chunked || !length || *length != 0))
+    lines << "Content-Type: text/plain\r\n";
+  if (chunked) lines << "Transfer-Encoding: chunked\r\n";
+  else if (length && !bodyless) lines << "Content-Length: " << *length << "\r\n";
+  if (!connection.empty()) lines << "Connection: " << connection << "\r\n";
+  if (!date) lines << own_date;
+  lines << "\r\n" << body;
+  lines.finish();
 }
 
 WINSVC_INLINE bool write_response(exchange& exchange, response& res, const connection_headers& connection) {
