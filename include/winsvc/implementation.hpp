@@ -132,6 +132,7 @@
 #if WINSVC_SEES_SERVER
 
 // HTTP: one request and its response, with cpp-httplib.
+#include "winsvc/http/header_pool.hpp"         // header_pool: memory of headers that are not in use
 #include "winsvc/http/transport.hpp"           // transport: the byte stream of a connection
 #include "winsvc/http/event_subscription.hpp"  // event_subscription: events that a client has not received yet
 #include "winsvc/http/exchange_stream.hpp"     // exchange_stream: the bytes of a request and its response

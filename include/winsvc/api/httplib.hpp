@@ -13,7 +13,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
@@ -30,6 +29,7 @@
 
 #if !__has_include(WINSVC_HTTPLIB)
   #error "winsvc needs httplib.h of cpp-httplib 0.41 or newer: run tools/deps or download it from https://github.com/yhirose/cpp-httplib/releases, then add its folder with -I (cl: /I) or name the file in WINSVC_HTTPLIB"
+  #include <httplib.h of cpp-httplib 0.41 or newer>  // ends the compilation: g++ continues after #error
 #endif
 
 #if WINSVC_OS_WINDOWS && !defined(NOMINMAX)
@@ -86,6 +86,7 @@
 
 #ifndef CPPHTTPLIB_VERSION_NUM
   #error "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; download it from https://github.com/yhirose/cpp-httplib/releases"
+  #include <httplib.h of cpp-httplib 0.41 or newer>
 #endif
 
 #if WINSVC_COMPILER_MSVC
@@ -200,36 +201,8 @@ void check_header(std::string_view name, std::string_view value);
 /// Replaces all headers of this name by one. (`set_header` adds another header.) Throws std::invalid_argument if the
 /// header is invalid.
 void replace_header(response& res, std::string_view name, std::string_view value);
-/// Adds a header that the response does not have and that is known to be valid.
+/// Adds a header that the response does not have and that is known to be valid (http/header_pool.hpp).
 void insert_header(response& res, std::string_view name, std::string_view value);
-
-#if WINSVC_SEES_SERVER
-/// Memory of headers that are not in use. Requests and responses take it from here and return it, so that the headers
-/// of most requests need no allocation. Each thread that serves requests has one.
-class header_pool {
- public:
-  header_pool() { nodes_.reserve(max_nodes); }
-  /// Gives empty `headers` the memory of a hash table.
-  void acquire(httplib::Headers& headers) noexcept;
-  /// Takes back the memory of `headers`, which are empty afterwards.
-  void release(httplib::Headers& headers) noexcept;
-  /// Adds a header. The first one acquires memory.
-  void insert(httplib::Headers& headers, std::string_view name, std::string_view value);
-
-  /// The pool of this thread while it handles a request; null otherwise.
-  [[nodiscard]] static header_pool*& current() noexcept;
-
- private:
-  static constexpr std::size_t max_nodes = 64, max_value_bytes = 1024;
-  [[nodiscard]] bool has_no_memory(const httplib::Headers& headers) const noexcept {
-    return headers.empty() && headers.bucket_count() == initial_buckets_;
-  }
-  const std::size_t initial_buckets_ = httplib::Headers().bucket_count();
-  std::vector<httplib::Headers::node_type> nodes_;
-  std::array<httplib::Headers, 4> tables_;  // the first `table_count_` elements are in use
-  std::size_t table_count_ = 0;
-};
-#endif
 
 /// All values of this header, in the order in which they were set.
 [[nodiscard]] std::vector<std::string> header_values(const response& res, const std::string& name);
@@ -292,39 +265,6 @@ WINSVC_INLINE void replace_header(response& res, std::string_view name, std::str
     return insert_header(res, name, copy);
   }
   insert_header(res, name, value);
-}
-WINSVC_INLINE void insert_header(response& res, std::string_view name, std::string_view value) {
-  if (auto* const pool = header_pool::current()) pool->insert(res.headers, name, value);
-  else res.headers.emplace(name, value);
-}
-
-WINSVC_INLINE header_pool*& header_pool::current() noexcept {
-  static thread_local header_pool* pool = nullptr;
-  return pool;
-}
-WINSVC_INLINE void header_pool::acquire(httplib::Headers& headers) noexcept {
-  if (table_count_ > 0) headers.swap(tables_[--table_count_]);
-}
-WINSVC_INLINE void header_pool::release(httplib::Headers& headers) noexcept {
-  if (has_no_memory(headers)) return;
-  while (!headers.empty() && nodes_.size() < max_nodes) {
-    auto node = headers.extract(headers.begin());
-    if (node.mapped().capacity() <= max_value_bytes) nodes_.push_back(std::move(node));
-  }
-  headers.clear();
-  if (table_count_ < tables_.size()) headers.swap(tables_[table_count_++]);
-}
-WINSVC_INLINE void header_pool::insert(httplib::Headers& headers, std::string_view name, std::string_view value) {
-  if (has_no_memory(headers)) acquire(headers);
-  if (nodes_.empty()) {
-    headers.emplace(name, value);
-    return;
-  }
-  auto node = std::move(nodes_.back());
-  nodes_.pop_back();
-  node.key().assign(name);
-  node.mapped().assign(value);
-  headers.insert(std::move(node));
 }
 /// Fields of one name must keep their order (RFC 9110 section 5.3), but an unordered container does not promise one.
 WINSVC_INLINE bool has_reverse_order() {

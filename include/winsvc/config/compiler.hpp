@@ -10,10 +10,12 @@
 
 #if WINSVC_CPLUSPLUS < 201703L
   #error "winsvc needs C++17: compile with -std=c++17 (g++, clang++) or /std:c++17 (cl)"
+  #include <C++17>  // ends the compilation: g++ and clang++ continue after #error
 #endif
 
 #if !defined(__cpp_exceptions) && !defined(__EXCEPTIONS) && !defined(_CPPUNWIND)
   #error "winsvc needs exceptions: remove -fno-exceptions (g++, clang++), or add /EHsc (cl)"
+  #include <exceptions>
 #endif
 
 #if defined(_WIN32)

@@ -26,6 +26,7 @@
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange_stream.hpp"
+#include "winsvc/http/header_pool.hpp"
 #include "winsvc/http/request_ids.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/route/table.hpp"
@@ -58,7 +59,7 @@ struct file_part {
 /// The services of the server for each request.
 struct exchange_services {
   const route::table& table;
-  api::header_pool& headers;             ///< memory for headers
+  header_pool& headers;             ///< memory for headers
   std::atomic<std::size_t>& websockets;  ///< number of open WebSockets
   const std::atomic<bool>& draining;     ///< may become true while the handler runs
   request_ids& ids;

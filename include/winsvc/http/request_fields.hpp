@@ -19,6 +19,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
+#include "winsvc/http/header_pool.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/wire/accept.hpp"
 #include "winsvc/wire/head.hpp"
@@ -64,7 +65,7 @@ WINSVC_INLINE void fill_request(request& req, const wire::head& head, const os::
   req.local_addr = local.host;
   req.local_port = local.port;
 
-  api::header_pool* const pool = api::header_pool::current();
+  header_pool* const pool = header_pool::current();
   if (pool) pool->acquire(req.headers);
   wire::for_each_normalized_field(head, [&](std::string_view name, std::string_view value) {
     if (name.size() == 6 && base::equal_nocase(name, "Accept")) {

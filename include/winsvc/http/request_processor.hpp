@@ -30,6 +30,7 @@
 #include "winsvc/http/exchange.hpp"
 #include "winsvc/http/error_responder.hpp"
 #include "winsvc/api/httplib.hpp"
+#include "winsvc/http/header_pool.hpp"
 #include "winsvc/http/problem.hpp"
 #include "winsvc/http/router.hpp"
 #include "winsvc/http/engine_state.hpp"
@@ -180,7 +181,7 @@ WINSVC_INLINE void request_processor::log_unstarted(std::string_view method, std
 
 WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   const exchange_scope handled(exchange);
-  auto* const outer_headers = std::exchange(api::header_pool::current(), &exchange.services.headers);
+  auto* const outer_headers = std::exchange(header_pool::current(), &exchange.services.headers);
   std::string_view target = exchange.head.target;  // without its query, which may have a secret
   target.remove_suffix(exchange.head.query.size());
   if (target.back() == '?') target.remove_suffix(1);
@@ -203,7 +204,7 @@ WINSVC_INLINE bool request_processor::process(exchange& exchange) {
   }
   exchange.current_request = nullptr;
   if (exchange.filled_request) exchange.services.headers.release(exchange.filled_request->headers);
-  api::header_pool::current() = outer_headers;
+  header_pool::current() = outer_headers;
   if (exchange.stream.was_sent_instead()) {
     exchange.delivery.status = 503;
     base::attempt([&] {

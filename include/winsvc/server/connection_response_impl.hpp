@@ -15,6 +15,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/engine_state.hpp"
+#include "winsvc/http/header_pool.hpp"
 #include "winsvc/http/request_processor.hpp"
 #include "winsvc/server/connection.hpp"
 
@@ -213,7 +214,7 @@ WINSVC_INLINE std::string connection::error_bytes(int status, std::string_view r
   try {
     http::exchange_stream stream(transport_, blocks_->input, blocks_->output, head_, limits_, request_started_,
                                engine_state_.time);
-    api::header_pool headers;
+    http::header_pool headers;
     const http::exchange_services services{processor_.router().table(), headers, engine_state_.websockets,
                                            engine_state_.draining, processor_.ids()};
     http::exchange own(head_, match_, stream, peer_, local_, services);

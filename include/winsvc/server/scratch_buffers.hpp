@@ -12,6 +12,7 @@
 #include "winsvc/base/byte_block.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange_stream.hpp"
+#include "winsvc/http/header_pool.hpp"
 #include "winsvc/wire/head.hpp"
 
 namespace winsvc {
@@ -33,7 +34,7 @@ struct scratch_buffers {
   }
   step_blocks blocks;               // empty between two steps, with reserved capacity
   std::vector<wire::field> fields;  // empty, with the capacity for a browser's head
-  api::header_pool headers;
+  http::header_pool headers;
 };
 
 }  // namespace detail::server

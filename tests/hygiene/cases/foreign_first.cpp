@@ -1,7 +1,11 @@
-// ways: clang++ -std=c++20 -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, clang-mingw --target=i686-w64-mingw32 -nostdlibinc -isystem /usr/x86_64-w64-mingw32/include -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0 -DUNICODE -D_UNICODE
+// ways: clang++ -std=c++20 -DORDERED_FIELDS -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, clang-mingw --target=i686-w64-mingw32 -nostdlibinc -isystem /usr/x86_64-w64-mingw32/include -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0 -DUNICODE -D_UNICODE
 // The macros of a desktop program precede all headers, with a later standard on Linux, and for 32 bits without JSON on Windows.
 // X11 only on Linux: <windows.h> uses the name `Status`. The program includes <windows.h> after winsvc.hpp, with UNICODE.
 #include "foreign_macros.hpp"
+
+#ifdef ORDERED_FIELDS  // the headers of requests and responses have the type that they have since cpp-httplib 0.52
+  #define WINSVC_HTTPLIB "ordered_httplib.h"
+#endif
 
 #include <winsvc.hpp>
 
