@@ -18,6 +18,7 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from documents import LINUX_LIBRARIES  # noqa: E402
 from kit import JOBS, ROOT, Tally, run  # noqa: E402
 from toolchain import STANDARD_OPTIONS, Missing, compiler as find_compiler  # noqa: E402
 
@@ -35,7 +36,7 @@ class Compiler:
         """Returns the output of clang-cl and its exit code; empty if it prints nothing and succeeds."""
         # The path is relative: clang-cl reads /path as an option.
         words = [self.program, f"--target={architecture}-pc-windows-msvc", "/c", "/Zs", "/W4", *STANDARD_OPTIONS,
-                 f"/std:{standard}", *self.includes, "-I", "single_include", *options, source.relative_to(ROOT)]
+                 f"/std:{standard}", *self.includes, "-I", "single_include", "-I", "adapters", *options, source.relative_to(ROOT)]
         code, output = run(words, timeout=600, cwd=ROOT)
         return "" if code == 0 and not output.strip() else f"{output[:4000]}\nexit code {code}"
 
@@ -54,7 +55,7 @@ def examples(compiler):
     for source in sorted((ROOT / "examples").rglob("*.cpp")):
         text = source.read_text(encoding="utf-8")
         name = source.relative_to(ROOT / "examples").with_suffix("").as_posix()
-        missing = next((library for library in ("-lssl", "-lspdlog") if library in text), "")
+        missing = next((library for library in LINUX_LIBRARIES if library in text), "")
         if missing:
             yield name, lambda m=missing: Missing(f"its library for Windows is not here: {m}")
             continue
