@@ -345,93 +345,93 @@
 //  40325  server/engine.hpp                    HTTP engine: the HTTP server of a service, with its listener, thread ...
 //  40428  server/scratch_buffers.hpp           Scratch buffers: blocks of memory of a thread, which a connection ...
 //  40467  server/connection.hpp                Connection: serves the requests of one client, one after the other ...
-//  40701  server/connection_step_impl.hpp      Implementation of server/connection.hpp.
-//  40883  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
-//  41186  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
-//  41450  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
-//  41527  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
-//  41584  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
-//  41665  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
-//  42045  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
-//  42324  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
-//  42507  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
-//  42567  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
-//  42787  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
-//  42916  server/tls.hpp                       TLS transport between a socket and HTTP.
-//  43176  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
-//  43503  server/server_serve_impl.hpp         Implementation of server/server.hpp.
-//  43615  server/server_accept_impl.hpp        Implementation of server/server.hpp.
-//  43838  server/server_drain_impl.hpp         Implementation of server/server.hpp.
-//  43993  server/engine_impl.hpp               Implementation of server/engine.hpp.
-//  44068  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
-//  44087  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
-//  44294  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
-//  44534  host/service_impl.hpp                Implements `service` (api/service.hpp).
-//  44803  host/access_log.hpp                  Access log: one log entry for each response.
-//  44862  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
-//  44988  host/route_statistics.hpp            Route statistics of the dashboard.
-//  45150  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
-//  45407  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
-//  45479  host/health.hpp                      Liveness and readiness routes.
-//  45583  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
-//  45751  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
-//  45877  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
-//  46021  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
-//  46312  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
-//  46438  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
-//  46557  host/stop_deadlines.hpp              Deadlines of a running stop.
-//  46624  host/run_options.hpp                 Options and result of one run of a service.
-//  46695  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
-//  46829  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
-//  46950  host/control_channel_server.hpp      Control channel server.
-//  47147  host/runtime.hpp                     Runtime of a service.
-//  47416  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
-//  47527  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
-//  47669  host/status.hpp                      Text and JSON of `status`.
-//  47840  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
-//  47966  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
-//  48086  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
-//  48179  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
-//  48294  host/service_log.hpp                 Service log: the log file of a service under the SCM.
-//  48420  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
-//  48536  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
-//  48878  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
-//  49076  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
-//  49279  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
-//  49543  manage/wait.hpp                      Waits until a service reaches a state.
-//  49646  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
-//  49888  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
-//  49983  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
-//  50283  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
-//  50504  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
-//  50697  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
-//  50940  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
-//  51013  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
-//  51120  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
-//  51186  manage/install.hpp                   `install` and `update` verbs.
-//  51492  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
-//  51729  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
-//  51848  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
-//  52067  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
-//  52164  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
-//  52254  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
-//  52351  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
-//  52387  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
-//  52711  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
-//  52934  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
-//  53099  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
-//  53236  diagnose/prove_app.hpp               App of the temporary service of `prove`.
-//  53356  diagnose/prove_probe.hpp             Probe of the verb `prove`.
-//  53448  diagnose/prove_session.hpp           Session of the verb `prove`.
-//  53562  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
-//  53925  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
-//  54212  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
-//  54389  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
-//  54491  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
+//  40707  server/connection_step_impl.hpp      Implementation of server/connection.hpp.
+//  40888  server/connection_request_impl.hpp   Implementation of server/connection.hpp.
+//  41206  server/connection_response_impl.hpp  Implementation of server/connection.hpp.
+//  41470  server/thread_load.hpp               Thread load: decides from the CPU time of threads whether they ...
+//  41547  server/thread_progress.hpp           Thread progress: decides from the items that an I/O thread serves ...
+//  41604  server/work_queue.hpp                Work queue: intrusive doubly linked list of work items.
+//  41685  server/thread_pool.hpp               Thread pool: the I/O threads, blocking threads and stream threads ...
+//  42065  server/pool_threads_impl.hpp         Implementation of server/thread_pool.hpp.
+//  42344  server/pool_monitor_impl.hpp         Implementation of server/thread_pool.hpp.
+//  42527  server/drain_clock.hpp               drain_clock: the clock of an engine whose service has another clock ...
+//  42587  server/engine_slot.hpp               Engine slot: place of a connection or of a listener in the engine ...
+//  42807  server/tls_identity_impl.hpp         Implementation of server/tls_identity.hpp.
+//  42936  server/tls.hpp                       TLS transport between a socket and HTTP.
+//  43196  server/server.hpp                    HTTP server: the implementation of the engine (server/engine.hpp).
+//  43523  server/server_serve_impl.hpp         Implementation of server/server.hpp.
+//  43635  server/server_accept_impl.hpp        Implementation of server/server.hpp.
+//  43858  server/server_drain_impl.hpp         Implementation of server/server.hpp.
+//  44013  server/engine_impl.hpp               Implementation of server/engine.hpp.
+//  44088  config/cold.hpp                      Cold code: redefines WINSVC_INLINE with __attribute__((cold)) for ...
+//  44107  host/definition.hpp                  Service definition: the names, settings, routes, hooks and limits of ...
+//  44314  host/builtin_settings.hpp            Built-in settings (`host`, `port`, `bind_timeout`, `log_level` ...
+//  44554  host/service_impl.hpp                Implements `service` (api/service.hpp).
+//  44823  host/access_log.hpp                  Access log: one log entry for each response.
+//  44882  host/builtin_routes.hpp              Implements `svc.openapi`, `svc.metrics` and `svc.access_log` ...
+//  45008  host/route_statistics.hpp            Route statistics of the dashboard.
+//  45170  host/dashboard.hpp                   Dashboard, `svc.dashboard`.
+//  45427  host/status_reporter.hpp             Status reporter: applies lifecycle events and publishes the ...
+//  45499  host/health.hpp                      Liveness and readiness routes.
+//  45603  host/hook_thread.hpp                 Hook thread: runs the app's hooks one after the other, with a timeout.
+//  45771  host/hook_runner.hpp                 Hook runner: runs the app's hooks on the hook thread and waits for ...
+//  45897  host/settings_watcher.hpp            Settings watcher: runs a reload when the content of the settings ...
+//  46041  host/control_tasks.hpp               Control tasks: the work that a control other than stop causes ...
+//  46332  host/worker_pool.hpp                 Worker pool: runs each worker of the app on its own thread.
+//  46458  host/lifecycle_hooks.hpp             Lifecycle hooks: runs the start hooks of the app in their order, and ...
+//  46577  host/stop_deadlines.hpp              Deadlines of a running stop.
+//  46644  host/run_options.hpp                 Options and result of one run of a service.
+//  46715  host/engine_setup.hpp                Engine setup: creates the engine of a service from its definition ...
+//  46849  host/drain.hpp                       Drain of a service: completes the requests in flight, then joins the ...
+//  46970  host/control_channel_server.hpp      Control channel server.
+//  47167  host/runtime.hpp                     Runtime of a service.
+//  47436  host/runtime_start_impl.hpp          Implementation of host/runtime.hpp.
+//  47547  host/runtime_stop_impl.hpp           Implementation of host/runtime.hpp.
+//  47689  host/status.hpp                      Text and JSON of `status`.
+//  47860  host/console_keys.hpp                Keyboard of `debug`: a key sends a control, as the SCM would.
+//  47986  host/console_host.hpp                Console host: `debug` runs the service in a terminal, with the same ...
+//  48106  host/control_forwarder.hpp           Control forwarder: passes the controls of the SCM to the runtime ...
+//  48199  host/state_file.hpp                  State file: writes state.json in the data folder, which `start` ...
+//  48314  host/service_log.hpp                 Service log: the log file of a service under the SCM.
+//  48440  host/crash_reporter.hpp              Crash reporter: reports a crash of the process, and an exit() of the ...
+//  48556  host/service_host.hpp                Service host: `run-service` runs the service under the Service ...
+//  48898  host/embedded_host.hpp               Embedded host: implements winsvc::host (api/host.hpp), which runs a ...
+//  49096  manage/installation.hpp              Installation: the configuration of a service, either the installed ...
+//  49299  manage/install_plan.hpp              Install plan: the changes between the installed and the desired ...
+//  49563  manage/wait.hpp                      Waits until a service reaches a state.
+//  49666  manage/verb_context.hpp              Verb context: opens the service with the rights that a verb needs ...
+//  49908  manage/pending_restart.hpp           Pending restart: the changes that a running process does not use ...
+//  50003  manage/start_stop.hpp                `start`, `stop`, `restart` and `status` verbs.
+//  50303  manage/stop_impl.hpp                 Implementation of manage/start_stop.hpp.
+//  50524  manage/send_control.hpp              Control verbs: `pause`, `continue`, `reload` and `control N` send a ...
+//  50717  manage/folder_access.hpp             Folder access: the rights of the service SID on the folder of the ...
+//  50960  manage/dependency_cycle.hpp          dependency_cycle: finds a cycle of dependencies through other services.
+//  51033  manage/query_installed.hpp           Reads the configuration of the installed service from the SCM.
+//  51140  manage/drift.hpp                     Drift: finds the differences between the installed service and the ...
+//  51206  manage/install.hpp                   `install` and `update` verbs.
+//  51512  manage/install_steps_impl.hpp        Implementation of manage/install.hpp.
+//  51749  manage/remove.hpp                    `remove` verb: stops the service, deletes it, waits until it is ...
+//  51868  manage/show.hpp                      `show` verb: prints the installed configuration of the service as ...
+//  52087  diagnose/firewall.hpp                Firewall check: finds the rules of Windows Firewall that allow or ...
+//  52184  diagnose/finding.hpp                 Findings: the results of the checks of `doctor`, each with severity ...
+//  52274  diagnose/live_query.hpp              Requests the live status of a running service, or sends it a ...
+//  52371  diagnose/system_probe.hpp            System probe: the system queries of `doctor` and `why` (firewall ...
+//  52407  diagnose/doctor.hpp                  `doctor` verb: finds problems that prevent the service from starting ...
+//  52731  diagnose/doctor_files_impl.hpp       Implementation of diagnose/doctor.hpp.
+//  52954  diagnose/post_mortem.hpp             Post-mortem of the verb `why`.
+//  53119  diagnose/proof.hpp                   Proofs: the results of the verb `prove`, as text, as JSON and as one ...
+//  53256  diagnose/prove_app.hpp               App of the temporary service of `prove`.
+//  53376  diagnose/prove_probe.hpp             Probe of the verb `prove`.
+//  53468  diagnose/prove_session.hpp           Session of the verb `prove`.
+//  53582  diagnose/prove.hpp                   The verb `prove`: checks each claim of winsvc about Windows with a ...
+//  53945  cli/run_verb.hpp                     Service verbs: runs a verb that manages the service, prints its ...
+//  54232  cli/config.hpp                       `config` verb: prints each setting with its value, its source and ...
+//  54409  cli/prove.hpp                        The verb `prove`: runs the checks (diagnose/prove.hpp) and prints ...
+//  54511  cli/run.hpp                          Implements winsvc::run (api/run.hpp), the entry point of a program.
 //
 // The end of the header:
 //
-//  54832  config/undef.hpp                     Undefines the internal macros.
+//  54852  config/undef.hpp                     Undefines the internal macros.
 
 #pragma once
 
@@ -40554,7 +40554,8 @@ class connection {
         engine_state_(engine_state),
         limits_(limits),
         peer_(transport.peer()),
-        local_(transport.local()) {
+        local_(transport.local()),
+        request_started_(current_time()) {
     set_deadline(transport_.needs_handshake() ? limits_.head_timeout : limits_.keep_alive_timeout);
   }
   ~connection() {
@@ -40604,6 +40605,7 @@ class connection {
   [[nodiscard]] std::optional<wait_condition> lingering_close(bool timed_out);
   [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
   [[nodiscard]] bool parse_received_head();
+  void shrink_input();
   void accept_head(std::size_t head_bytes);
   void find_route();
   [[nodiscard]] bool can_collect_body() const;
@@ -40663,11 +40665,15 @@ class connection {
   bool keeps_bytes_ = false;     // kept_ is not empty
   std::size_t scanned_ = 0;  // bytes of an incomplete head that the parser has checked
 
+  // A block that a large body or response has grown is freed after its use.
+  static constexpr std::size_t max_kept_capacity = 256 * 1024;
+
   // The request in progress.
   bool in_flight_ = false, keep_alive_ = false, body_unread_ = false;
+  bool is_new_ = true;  // no head has arrived
   wire::head head_;
   route::match_result match_;
-  clock::time_point request_started_;
+  clock::time_point request_started_;  // before the first request: when the client has connected
   http::access_record access_record_;
   std::string id_, client_;
   std::string text_to_send_;  // follows the output, as in response_delivery (http/exchange.hpp)
@@ -40753,8 +40759,7 @@ class connection::buffer_lease {
       connection_.keeps_bytes_ = keeps_bytes;
     }
     for (auto* const block : {&shared.input.bytes, &shared.head_block, &shared.output}) {
-      constexpr std::size_t max_capacity = 256 * 1024;  // a block that a large response has grown is freed
-      if (block->capacity() > max_capacity) base::byte_block().swap(*block);
+      if (block->capacity() > max_kept_capacity) base::byte_block().swap(*block);
     }
     connection_.blocks_ = &kept;
   }
@@ -40906,6 +40911,7 @@ namespace detail::server {
 
 WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out) {
   const bool begun = !blocks_->input.remaining().empty();
+  if (begun) shrink_input();
   if (begun && parse_received_head()) return std::nullopt;
   const auto result = receive();  // bytes that have arrived are served, even after the deadline
   if (result == os::transfer::done) {
@@ -40918,8 +40924,14 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out
     close(http::close_reason::idle);
     return std::nullopt;
   }
+  // A drain allows 500 ms for the rest of a head, and for the first request of a client that has just connected.
+  constexpr std::chrono::milliseconds drain_limit{500};
   if (!begun) {
-    if (timed_out || engine_state_.draining.load()) {
+    if (engine_state_.draining.load()) {
+      if (is_new_) deadline_ = (std::min)(deadline_, request_started_ + drain_limit);
+      if (!is_new_ || current_time() >= deadline_) timed_out = true;
+    }
+    if (timed_out) {
       close(http::close_reason::idle);
       return std::nullopt;
     }
@@ -40929,10 +40941,18 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out
     reject(408, "the request head did not arrive in time");
     return std::nullopt;
   }
-  // A drain allows 500 ms for the rest of a head.
-  constexpr std::chrono::milliseconds drain_limit{500};
   if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, current_time() + drain_limit);
   return wait_for_input();
+}
+
+/// Moves the bytes after a large body to a block of their size: the next head would keep the block of the body.
+WINSVC_INLINE void connection::shrink_input() {
+  auto& input = blocks_->input;
+  if (input.consumed == 0 || input.bytes.capacity() <= max_kept_capacity) return;
+  base::byte_block smaller;
+  smaller.append(input.remaining());
+  input.bytes.swap(smaller);
+  input.consumed = 0;
 }
 
 /// Begins the request of the head in the buffer, or rejects it. Returns false if it is valid so far, but incomplete.
@@ -40950,6 +40970,7 @@ WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   request_started_ = now_;
   access_record_.bytes = 0;
   access_record_.counts_in_statistics = true;
+  is_new_ = false;
   engine_state_.requests.begin();
   in_flight_ = true;
 
@@ -40957,10 +40978,9 @@ WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   // the two blocks are swapped with each request.
   blocks_->head_block.clear();
   blocks_->head_block.swap(blocks_->input.bytes);
-  const std::size_t head_end = blocks_->input.consumed + head_bytes;
+  const std::size_t head_end = std::exchange(blocks_->input.consumed, 0) + head_bytes;  // before append() may throw
   if (head_end < blocks_->head_block.size())
     blocks_->input.bytes.append(blocks_->head_block.view().substr(head_end));
-  blocks_->input.consumed = 0;
   find_route();
   // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).
   if (head_.method_id == route::method::other && match_.outcome != route::match_outcome::matched &&

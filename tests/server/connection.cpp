@@ -25,6 +25,7 @@ using winsvc::detail::server::wait_condition;
 using winsvc::detail::server::wait_reason;
 using winsvc::detail::os::transfer;
 using winsvc::testing::parse_response;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -194,4 +195,53 @@ TEST_CASE("an idle connection holds no part of its last request") {
   CHECK(after < before + 1000);
 }
 
+#endif
+
+TEST_CASE("in a drain, a client that has connected less than 500 ms ago may send its first request") {
+  for (const bool sends : {true, false}) {
+    CAPTURE(sends);
+    connection_fixture s("");
+    const auto connected = s.time.now();
+    s.time.advance(100ms);
+    s.state.draining = true;
+    const auto wait = s.step();
+    CHECK(wait.reason == wait_reason::readable);
+    CHECK(wait.deadline == connected + 500ms);
+    s.time.advance(300ms);
+    CHECK(s.step().reason == wait_reason::readable);
+    s.time.advance(100ms);
+    if (sends) s.transport.input = "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
+    static_cast<void>(s.step());
+    CHECK(s.response_count() == (sends ? 1 : 0));
+    if (sends) CHECK(s.transport.output.find("\r\nConnection: close\r\n") != std::string::npos);
+    else CHECK(s.transport.output.empty());
+  }
+}
+
+TEST_CASE("in a drain, a client that has had a response is disconnected at once") {
+  connection_fixture s("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+  CHECK(s.step().reason == wait_reason::readable);
+  CHECK(s.response_count() == 1);
+  s.state.draining = true;
+  CHECK(s.step().reason == wait_reason::closed);
+}
+
+#ifdef WITH_MALLINFO2
+TEST_CASE("the head that follows a large body does not keep the memory of the body") {
+  constexpr std::size_t body_bytes = 4 * 1024 * 1024;
+  const auto head = [](std::size_t bytes) {
+    return "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n";
+  };
+  const auto bytes_in_use = [] { return ::mallinfo2().uordblks + ::mallinfo2().hblkhd; };
+  connection_fixture s(head(body_bytes) + std::string(body_bytes, 'x') + head(100));
+  s.transport.output.reserve(2 * body_bytes);
+  const auto before = bytes_in_use();
+  while (s.step().reason == wait_reason::yield) {
+  }
+  CHECK(s.response_count() == 1);
+  CHECK(bytes_in_use() < before + 512 * 1024);
+  s.transport.input += std::string(100, 'y');
+  static_cast<void>(s.step());
+  CHECK(s.response_count() == 2);
+}
 #endif

@@ -451,7 +451,7 @@ TEST_CASE("if responses that clients do not read need too much memory, further l
 
 TEST_CASE("a client that reads below the minimum rate is disconnected, although it makes progress") {
   server_limits fast;
-  fast.write_timeout = 300ms;
+  fast.write_timeout = 2s;
   fast.response_bytes_per_second = 1024 * 1024 * 1024;
   busy_engine s(fast);
   s.open();
@@ -472,7 +472,7 @@ TEST_CASE("a client that reads below the minimum rate is disconnected, although 
 
 TEST_CASE("the client of a stream that reads below the minimum rate is disconnected, although it makes progress") {
   server_limits fast;
-  fast.write_timeout = 300ms;
+  fast.write_timeout = 2s;
   fast.response_bytes_per_second = 1024 * 1024 * 1024;
   busy_engine s(fast);
   s.open();

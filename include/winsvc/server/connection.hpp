@@ -95,7 +95,8 @@ class connection {
         engine_state_(engine_state),
         limits_(limits),
         peer_(transport.peer()),
-        local_(transport.local()) {
+        local_(transport.local()),
+        request_started_(current_time()) {
     set_deadline(transport_.needs_handshake() ? limits_.head_timeout : limits_.keep_alive_timeout);
   }
   ~connection() {
@@ -145,6 +146,7 @@ class connection {
   [[nodiscard]] std::optional<wait_condition> lingering_close(bool timed_out);
   [[nodiscard]] std::optional<wait_condition> start_handler(const step_options& options, scratch_buffers& buffers);
   [[nodiscard]] bool parse_received_head();
+  void shrink_input();
   void accept_head(std::size_t head_bytes);
   void find_route();
   [[nodiscard]] bool can_collect_body() const;
@@ -204,11 +206,15 @@ class connection {
   bool keeps_bytes_ = false;     // kept_ is not empty
   std::size_t scanned_ = 0;  // bytes of an incomplete head that the parser has checked
 
+  // A block that a large body or response has grown is freed after its use.
+  static constexpr std::size_t max_kept_capacity = 256 * 1024;
+
   // The request in progress.
   bool in_flight_ = false, keep_alive_ = false, body_unread_ = false;
+  bool is_new_ = true;  // no head has arrived
   wire::head head_;
   route::match_result match_;
-  clock::time_point request_started_;
+  clock::time_point request_started_;  // before the first request: when the client has connected
   http::access_record access_record_;
   std::string id_, client_;
   std::string text_to_send_;  // follows the output, as in response_delivery (http/exchange.hpp)

@@ -34,6 +34,7 @@ namespace detail::server {
 
 WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out) {
   const bool begun = !blocks_->input.remaining().empty();
+  if (begun) shrink_input();
   if (begun && parse_received_head()) return std::nullopt;
   const auto result = receive();  // bytes that have arrived are served, even after the deadline
   if (result == os::transfer::done) {
@@ -46,8 +47,14 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out
     close(http::close_reason::idle);
     return std::nullopt;
   }
+  // A drain allows 500 ms for the rest of a head, and for the first request of a client that has just connected.
+  constexpr std::chrono::milliseconds drain_limit{500};
   if (!begun) {
-    if (timed_out || engine_state_.draining.load()) {
+    if (engine_state_.draining.load()) {
+      if (is_new_) deadline_ = (std::min)(deadline_, request_started_ + drain_limit);
+      if (!is_new_ || current_time() >= deadline_) timed_out = true;
+    }
+    if (timed_out) {
       close(http::close_reason::idle);
       return std::nullopt;
     }
@@ -57,10 +64,18 @@ WINSVC_INLINE std::optional<wait_condition> connection::read_head(bool timed_out
     reject(408, "the request head did not arrive in time");
     return std::nullopt;
   }
-  // A drain allows 500 ms for the rest of a head.
-  constexpr std::chrono::milliseconds drain_limit{500};
   if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, current_time() + drain_limit);
   return wait_for_input();
+}
+
+/// Moves the bytes after a large body to a block of their size: the next head would keep the block of the body.
+WINSVC_INLINE void connection::shrink_input() {
+  auto& input = blocks_->input;
+  if (input.consumed == 0 || input.bytes.capacity() <= max_kept_capacity) return;
+  base::byte_block smaller;
+  smaller.append(input.remaining());
+  input.bytes.swap(smaller);
+  input.consumed = 0;
 }
 
 /// Begins the request of the head in the buffer, or rejects it. Returns false if it is valid so far, but incomplete.
@@ -78,6 +93,7 @@ WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   request_started_ = now_;
   access_record_.bytes = 0;
   access_record_.counts_in_statistics = true;
+  is_new_ = false;
   engine_state_.requests.begin();
   in_flight_ = true;
 
@@ -85,10 +101,9 @@ WINSVC_INLINE void connection::accept_head(std::size_t head_bytes) {
   // the two blocks are swapped with each request.
   blocks_->head_block.clear();
   blocks_->head_block.swap(blocks_->input.bytes);
-  const std::size_t head_end = blocks_->input.consumed + head_bytes;
+  const std::size_t head_end = std::exchange(blocks_->input.consumed, 0) + head_bytes;  // before append() may throw
   if (head_end < blocks_->head_block.size())
     blocks_->input.bytes.append(blocks_->head_block.view().substr(head_end));
-  blocks_->input.consumed = 0;
   find_route();
   // A method that no route has is 501; a method of another path is 405 (RFC 9110 sections 15.5.6 and 15.6.2).
   if (head_.method_id == route::method::other && match_.outcome != route::match_outcome::matched &&

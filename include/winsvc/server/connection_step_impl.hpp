@@ -60,8 +60,7 @@ class connection::buffer_lease {
       connection_.keeps_bytes_ = keeps_bytes;
     }
     for (auto* const block : {&shared.input.bytes, &shared.head_block, &shared.output}) {
-      constexpr std::size_t max_capacity = 256 * 1024;  // a block that a large response has grown is freed
-      if (block->capacity() > max_capacity) base::byte_block().swap(*block);
+      if (block->capacity() > max_kept_capacity) base::byte_block().swap(*block);
     }
     connection_.blocks_ = &kept;
   }
