@@ -25,7 +25,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from kit import BUILD, ROOT, Limit, eventually, load
+from kit import BUILD, ROOT, Limit, eventually, load, started
 
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 import chromium  # noqa: E402
@@ -46,9 +46,9 @@ def check_example(name, program):
     port = free_port()
     PREPARE.get(name, lambda folder: None)(program.parent)
     with open(program.parent / "debug.log", "w+b") as log:
-        process = subprocess.Popen([program, "debug", "--port", str(port)], stdin=subprocess.DEVNULL, stdout=log,
-                                   stderr=subprocess.STDOUT, cwd=program.parent, start_new_session=True,
-                                   env=dict(os.environ, XDG_STATE_HOME=str(program.parent / "state"), **ENVIRONMENT))
+        process = started([program, "debug", "--port", str(port)], stdin=subprocess.DEVNULL, stdout=log,
+                          stderr=subprocess.STDOUT, cwd=program.parent, start_new_session=True,
+                          env=dict(os.environ, XDG_STATE_HOME=str(program.parent / "state"), **ENVIRONMENT))
         try:
             error = "" if listens(port, process) else "it does not listen\n"
             error = error or send_requests(port) or ""

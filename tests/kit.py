@@ -4,6 +4,7 @@ A stage is a program that prints what it finds and, as its last line, `N passed,
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import pathlib
@@ -162,8 +163,8 @@ def measured(command, timeout=120, **options):
     program leaves running would keep a pipe open.
     """
     with tempfile.TemporaryFile() as text:
-        process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=text,
-                                   stderr=subprocess.STDOUT, start_new_session=True, **options)
+        process = started([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=text,
+                          stderr=subprocess.STDOUT, start_new_session=True, **options)
         limit, stopped, pause, looked = Limit(timeout), "", 0.001, time.monotonic()
         try:
             while True:
@@ -184,6 +185,19 @@ def measured(command, timeout=120, **options):
         text.seek(0)
         output = text.read().decode("utf-8", "replace").replace("\r\n", "\n")
     return process.returncode, output + (f"\n{stopped}\n" if stopped else ""), usage.ru_utime + usage.ru_stime
+
+
+def started(command, **options):
+    """Starts a program. A program that has just been written may be "busy" for a moment: a child that another thread
+    has forked inherits the descriptor that wrote it, until it executes another program."""
+    for _ in range(50):
+        try:
+            return subprocess.Popen(command, **options)
+        except OSError as error:
+            if error.errno != errno.ETXTBSY:
+                raise
+            time.sleep(0.1)
+    return subprocess.Popen(command, **options)
 
 
 def kill_session(leader):

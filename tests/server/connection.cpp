@@ -90,9 +90,22 @@ struct connection_fixture {
     connection = std::make_unique<winsvc::detail::server::connection>(transport, *processor, state, limits);
   }
   wait_condition step() { return connection->advance(buffers, {}); }
+  /// Runs steps until the connection waits.
+  void run() {
+    for (int steps = 0; steps < 10'000 && step().reason == wait_reason::yield; ++steps) {
+    }
+  }
   /// Number of responses so far.
   [[nodiscard]] std::size_t response_count() const { return static_cast<std::size_t>(state.requests.responses()); }
 };
+
+std::string head_of_post(std::size_t body_bytes) {
+  return "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: " + std::to_string(body_bytes) + "\r\n\r\n";
+}
+
+#ifdef WITH_MALLINFO2
+std::size_t bytes_in_use() { return ::mallinfo2().uordblks + ::mallinfo2().hblkhd; }
+#endif
 
 }  // namespace
 
@@ -229,19 +242,38 @@ TEST_CASE("in a drain, a client that has had a response is disconnected at once"
 #ifdef WITH_MALLINFO2
 TEST_CASE("the head that follows a large body does not keep the memory of the body") {
   constexpr std::size_t body_bytes = 4 * 1024 * 1024;
-  const auto head = [](std::size_t bytes) {
-    return "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n";
-  };
-  const auto bytes_in_use = [] { return ::mallinfo2().uordblks + ::mallinfo2().hblkhd; };
-  connection_fixture s(head(body_bytes) + std::string(body_bytes, 'x') + head(100));
+  connection_fixture s(head_of_post(body_bytes) + std::string(body_bytes, 'x') + head_of_post(100));
   s.transport.output.reserve(2 * body_bytes);
   const auto before = bytes_in_use();
-  while (s.step().reason == wait_reason::yield) {
-  }
+  s.run();
   CHECK(s.response_count() == 1);
   CHECK(bytes_in_use() < before + 512 * 1024);
   s.transport.input += std::string(100, 'y');
   static_cast<void>(s.step());
   CHECK(s.response_count() == 2);
 }
+
+TEST_CASE("the memory of a body that arrives in parts has at most a quarter more than the bytes") {
+  constexpr std::size_t body_bytes = 7 * 1024 * 1024, part_bytes = 1024 * 1024;
+  connection_fixture s(head_of_post(body_bytes));
+  s.transport.input.reserve(2 * body_bytes);
+  const auto before = bytes_in_use();
+  for (std::size_t sent = part_bytes; sent < body_bytes; sent += part_bytes) {
+    CAPTURE(sent);
+    s.transport.input += std::string(part_bytes, 'x');
+    s.run();
+    CHECK(bytes_in_use() > before + sent);
+    CHECK(bytes_in_use() < before + sent + sent / 4 + 128 * 1024);
+  }
+}
 #endif
+
+TEST_CASE("after a large response, the blocks of the thread have at most 256 KiB") {
+  constexpr std::size_t body_bytes = 2 * 1024 * 1024;
+  connection_fixture s(head_of_post(body_bytes) + std::string(body_bytes, 'x'));
+  s.run();
+  CHECK(s.response_count() == 1);
+  const auto& blocks = s.buffers.blocks;
+  for (const auto* const block : {&blocks.input.bytes, &blocks.head_block, &blocks.output})
+    CHECK(block->capacity() <= 256 * 1024);
+}

@@ -13,6 +13,8 @@
 #include <string>
 #include <utility>
 
+#ifndef WITH_OPERATOR_NEW_OF_SANITIZER
+
 namespace {
 
 namespace http = winsvc::detail::http;
@@ -75,8 +77,6 @@ std::string head_of_post(std::size_t body_bytes) {
 }
 
 }  // namespace
-
-#ifndef WITH_OPERATOR_NEW_OF_SANITIZER
 
 TEST_CASE("after a failed allocation, the next connection of the thread is served from empty blocks") {
   constexpr long max_allocations = 200;

@@ -7,8 +7,11 @@
 import contextlib
 import io
 import pathlib
+import shutil
 import sys
+import tempfile
 import textwrap
+import threading
 import time
 import unittest
 
@@ -92,6 +95,13 @@ class Limits(unittest.TestCase):
         began = time.monotonic()
         self.assertEqual(kit.run([sys.executable, "-c", text]), (0, "done\n"))
         self.assertLess(time.monotonic() - began, 5)
+
+    def test_a_program_that_is_being_written_is_started_when_it_is_complete(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = shutil.copy(shutil.which("true"), folder)
+            writer = open(program, "ab")
+            threading.Timer(0.3, writer.close).start()
+            self.assertEqual(kit.run([program]), (0, ""))
 
     def test_eventually_returns_the_last_result(self):
         results = iter([0, 0, 7])
