@@ -262,7 +262,7 @@ TEST_CASE("the memory of a body that arrives in parts has at most a quarter more
     CAPTURE(sent);
     s.transport.input += std::string(part_bytes, 'x');
     s.run();
-    CHECK(bytes_in_use() > before + sent);
+    CHECK(bytes_in_use() > before + sent - 64 * 1024);  // the blocks of the thread were freed
     CHECK(bytes_in_use() < before + sent + sent / 4 + 128 * 1024);
   }
 }
