@@ -472,7 +472,7 @@
 
 #if !defined(__cpp_exceptions) && !defined(__EXCEPTIONS) && !defined(_CPPUNWIND)
   #error "winsvc needs exceptions: remove -fno-exceptions (g++, clang++), or add /EHsc (cl)"
-  #include <exceptions>
+  #include <exceptions of C++>
 #endif
 
 #if defined(_WIN32)
