@@ -59,7 +59,7 @@ struct file_part {
 /// The services of the server for each request.
 struct exchange_services {
   const route::table& table;
-  header_pool& headers;             ///< memory for headers
+  header_pool& headers;                  ///< memory for headers
   std::atomic<std::size_t>& websockets;  ///< number of open WebSockets
   const std::atomic<bool>& draining;     ///< may become true while the handler runs
   request_ids& ids;

@@ -92,6 +92,7 @@ class connection::buffer_lease {
     if (!shared.empty() || (kept.empty() && kept.capacity() > shared.capacity())) kept.swap(shared);
     if (kept.empty()) base::byte_block().swap(kept);
   }
+
   connection& connection_;
   scratch_buffers& buffers_;
 };

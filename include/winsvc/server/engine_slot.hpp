@@ -124,7 +124,7 @@ class deadline_timers {
     slot.scheduled_at_.store(ticks);
     return deadline < before;
   }
-  /// The same for an owner that parks the slot next, as after each request. A later deadline is stored without an
+  /// The same for an owner that parks the slot next, as after each request. A later deadline is stored with relaxed
   /// order: if advance() reads the old one, it schedules the slot for the old one, or it claims the slot and then reads
   /// the new one. In the rare case that it has just found the slot busy, it schedules the slot at most 1 s late.
   bool set_before_park(engine_slot& slot, time_point deadline) {
